@@ -1,0 +1,1 @@
+"""The built-in session profiles: one TOML file a protocol, in the language a user writes."""

@@ -1,0 +1,220 @@
+"""Evaluates Header and Body locations over parsed trees, without compiling anything per message.
+
+A location becomes one function from the block it starts at (a child of soap:Header or soap:Body)
+to its values in document order. Steps work on lists of elements: one comprehension a step is as
+fast as lxml's own `iterchildren` here, and where `//` follows `//` it lets each element be visited
+once, so no path costs more than its steps times the elements.
+
+The one rule: a value is what the sender wrote as *the content of that place* - an attribute's
+text, or the text of an element that has no child elements, trimmed. An element with child
+elements has no text of its own ("" = absent); it can mark an end, but is no id. Comments and
+processing instructions are neither names nor text. An empty element that refers to another
+(SOAP encoding, as Axis 1 writes it) gives a `Reference`; the caller follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from lxml import etree
+
+from soapgate.core.locations import NameTest, Predicate, SoapPath, Step, fault_codes
+from soapgate.core.ns import SOAP11, SOAP12
+
+Elements = list[etree._Element]
+Values = Callable[[etree._Element], list[str]]
+_Walk = Callable[[Elements], Elements]
+
+SOAP12_ENCODING = "http://www.w3.org/2003/05/soap-encoding"
+FAULT_TAGS = frozenset((f"{{{SOAP11}}}Fault", f"{{{SOAP12}}}Fault"))
+
+
+class Reference(str):
+    """In place of a text: the id of the element of the same envelope that holds it
+    (SOAP 1.1 5.4.1 `href="#id"`, SOAP 1.2 part 2 3.1.5 `enc:ref`)."""
+
+    __slots__ = ()
+
+
+def compile_path(path: SoapPath, *, named: bool = False) -> Values:
+    """The function that reads `path` from a block whose name already passed the first step.
+
+    It returns one string for each place found, "" for a place without text. With `named` a value
+    is "{namespace}name=text", and the text of an element with children is that of its leaves,
+    joined by a blank: an id may then hide at any depth of an opaque block.
+    """
+    walks = _walks(path)
+    leaf = _leaf(path, named)
+    if not walks:  # the commonest: the block itself
+        return lambda block: leaf([block])
+    if len(walks) == 1:
+        (only,) = walks
+        return lambda block: leaf(only([block]))
+
+    def values(block: etree._Element) -> list[str]:
+        elements = [block]
+        for walk in walks:
+            elements = walk(elements)
+            if not elements:
+                return []
+        return leaf(elements)
+
+    return values
+
+
+def first_test(path: SoapPath) -> NameTest:
+    """What the name of a block must pass for `path` to be worth evaluating."""
+    first = path.steps[0]
+    return NameTest(None, "*") if first.deep else first.name
+
+
+def text_of(element: etree._Element) -> str:
+    """The trimmed text of an element without child elements, else ""."""
+    if len(element):
+        pieces = [element.text or ""]
+        for child in element:  # comments and processing instructions cut a text into pieces
+            if isinstance(child.tag, str):
+                return ""
+            pieces.append(child.tail or "")
+        return "".join(pieces).strip()
+    text = element.text
+    return text.strip() if text else ""
+
+
+def referenced(inside: etree._Element) -> dict[str, str]:
+    """The texts that references may mean, by id: those of the children of Header and Body, as
+    far as the envelope around `inside` was parsed. The first of one id counts."""
+    texts: dict[str, str] = {}
+    for part in inside.getroottree().getroot():
+        for element in part:
+            for name in ("id", f"{{{SOAP12_ENCODING}}}id"):
+                if (anchor := element.get(name)) is not None:
+                    texts.setdefault(str(anchor), text_of(element))
+    return texts
+
+
+def fault_code_names(fault: etree._Element) -> list[str]:
+    """The local names of a soap:Fault's code and subcodes, general first, a dotted code taken
+    apart (SOAP 1.1 4.4.1: `Client.Authentication`; SOAP 1.2 part 1 5.4.1: nested Subcode)."""
+    codes: list[str] = []
+    for child in fault:
+        if child.tag in ("faultcode", f"{{{SOAP11}}}faultcode"):
+            codes += _local(text_of(child)).split(".")
+        elif child.tag == f"{{{SOAP12}}}Code":
+            for value in child.iter(f"{{{SOAP12}}}Value"):
+                codes += _local(text_of(value)).split(".")
+    return fault_codes(codes)
+
+
+def _local(qname: str) -> str:
+    return qname.rpartition(":")[2]
+
+
+def _walks(path: SoapPath) -> list[_Walk]:
+    first, *rest = path.steps
+    walks: list[_Walk] = []
+    if first.deep:
+        walks.append(_descend(first, or_self=True))
+    elif first.predicates:
+        walks.append(_filter(first.predicates))
+    walks += [_descend(step) if step.deep else _children(step) for step in rest]
+    if path.attribute is not None and path.attribute_deep:
+        walks.append(_descend(Step(NameTest(None, "*"), True, ()), or_self=True))
+    return walks
+
+
+def _children(step: Step) -> _Walk:
+    tags, name = step.name.clark_names, step.name
+    if tags is not None and not step.predicates:
+        return lambda elements: [c for e in elements for c in e if c.tag in tags]
+    keep = _filter(step.predicates)
+    if tags is not None:
+        return lambda elements: keep([c for e in elements for c in e if c.tag in tags])
+    return lambda elements: keep(
+        [c for e in elements for c in e if isinstance(c.tag, str) and name.matches(c.tag)]
+    )
+
+
+def _descend(step: Step, *, or_self: bool = False) -> _Walk:
+    tags, name = step.name.clark_names, step.name
+    keep = _filter(step.predicates)
+
+    def below(element: etree._Element) -> Iterable[etree._Element]:
+        wanted = tags or ("*",)
+        return element.iter(*wanted) if or_self else element.iterdescendants(*wanted)
+
+    def walk(elements: Elements) -> Elements:
+        found: Elements = []
+        searched: set[etree._Element] = set()
+        for element in elements:
+            if element in searched:
+                continue
+            found += [e for e in below(element) if e not in searched]
+            if len(elements) > 1:  # the next may lie inside this one: each is visited once
+                searched.update(element.iter("*"))
+        if tags is None:
+            found = [e for e in found if isinstance(e.tag, str) and name.matches(e.tag)]
+        return keep(found)
+
+    return walk
+
+
+def _filter(predicates: Iterable[Predicate]) -> _Walk:
+    tests = tuple(_holds(predicate) for predicate in predicates)
+    if not tests:
+        return lambda elements: elements
+    if len(tests) == 1:
+        (only,) = tests
+        return lambda elements: [e for e in elements if only(e)]
+    return lambda elements: [e for e in elements if all(test(e) for test in tests)]
+
+
+def _holds(predicate: Predicate) -> Callable[[etree._Element], bool]:
+    wanted, negated = predicate.value, predicate.negated
+    if predicate.attribute:
+        read = _attributes(predicate.name)
+    else:
+        below = _children(Step(predicate.name, False, ()))
+        read = lambda element: [text_of(child) for child in below([element])]
+    if wanted is None:
+        return lambda element: bool(read(element)) != negated
+    return lambda element: (wanted in read(element)) != negated
+
+
+def _leaf(path: SoapPath, named: bool) -> Callable[[Elements], list[str]]:
+    if path.attribute is not None:
+        read = _attributes(path.attribute)
+        if named:
+            label = path.attribute.local
+            return lambda elements: [
+                v and f"{e.tag}/@{label}={v}" for e in elements for v in read(e)
+            ]
+        return lambda elements: [value for element in elements for value in read(element)]
+    if named:
+        return lambda elements: [_named(element) for element in elements]
+    return lambda elements: [text_of(e) or (_reference(e) if e.keys() else "") for e in elements]
+
+
+def _reference(element: etree._Element) -> str:
+    href = element.get("href", "")
+    target = href[1:] if href[:1] == "#" else element.get(f"{{{SOAP12_ENCODING}}}ref", "")
+    return Reference(target) if target else ""
+
+
+def _named(element: etree._Element) -> str:
+    leaves = filter(None, (text_of(e) for e in element.iter("*")))
+    text = " ".join(leaves)
+    return text and f"{element.tag}={text}"
+
+
+def _attributes(name: NameTest) -> Callable[[etree._Element], list[str]]:
+    tags = name.clark_names
+    if tags is None:
+        return lambda element: [
+            str(value).strip() for tag, value in element.items() if name.matches(str(tag))
+        ]
+
+    def values(element: etree._Element) -> list[str]:
+        return [value.strip() for tag in tags if (value := element.get(tag)) is not None]
+
+    return values

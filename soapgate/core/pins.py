@@ -1,0 +1,143 @@
+"""Pins: remembered ids and the backend each belongs to; and the contract every store keeps.
+
+A pin is looked up by a *key*, never by the id: ids are credentials, so an id is hashed, with a
+secret of the installation, the moment it leaves the message, and nothing behind this file ever
+sees one in clear. A pin names its backend by name, never by index, so that a pool may change
+its order. A pin that is an *alias* names the key of another pin instead: several ids, one session.
+
+The store holds and orders pins; it knows no services, no time-outs and no clock. What a pin's
+age means is the rule of `Lifetime`, here; when to look is `soapgate.core.affinity`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+KEY_BYTES = 16  # BLAKE2b-128: a collision among a million pins has a chance of 10**-27
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One remembered id of `service` (its scope), found by `profile`.
+
+    Exactly one of `backend` (its name) and `alias` (the key of the primary pin) is set.
+    `created` and `used` are seconds since the epoch.
+    """
+
+    service: str
+    profile: str
+    backend: str
+    alias: bytes
+    created: float
+    used: float
+
+    def __post_init__(self) -> None:
+        if bool(self.backend) == bool(self.alias):
+            raise ValueError("a pin has a backend or is an alias, not both and not neither")
+
+    def same(self, other: Pin) -> bool:
+        """Whether both are one binding: a touch may lie between them, a rebind may not."""
+        return (
+            self.backend == other.backend
+            and self.alias == other.alias
+            and self.created == other.created
+        )
+
+
+class PinStore(Protocol):
+    """Where pins are kept. Methods are coroutines; a store that knows the answer at once never
+    suspends. Every method may raise `StoreError`. A key is `KEY_BYTES` long.
+
+    `secret` is for `Keys`: shared by all users of a shared store. `notes` are sentences for the
+    operator about what was found at the opening. `evicted` and `refused` count what this process
+    did when the store was full.
+    """
+
+    secret: bytes
+    notes: tuple[str, ...]
+    evicted: int
+    refused: int
+
+    async def lookup(self, key: bytes) -> Pin | None:
+        """The pin under `key`, expired or not."""
+
+    async def bind(self, key: bytes, pin: Pin) -> Pin:
+        """Put if absent, in one step for all users of the store; return the pin that is there
+        afterwards: `pin`, or the earlier one that won. A store at its cap evicts the least
+        recently used pin or, told so, raises `StoreFull`."""
+
+    async def rebind(self, key: bytes, old: Pin, new: Pin) -> bool:
+        """Replace the pin if it is still the `same` as `old`; say whether it was. `created` is
+        part of that: when two users find one expired pin, the first to rebind it wins, even if
+        it names the old backend again."""
+
+    async def touch(self, key: bytes, used: float) -> None:
+        """Note a use; a key that is gone stays gone."""
+
+    async def unbind(self, key: bytes, old: Pin | None = None) -> bool:
+        """Forget; say whether there was anything to forget. With `old`, only if the pin is still
+        the `same`: whoever drops an expired pin must not drop the one bound anew meanwhile."""
+
+    async def scan(
+        self, cursor: bytes | None, limit: int
+    ) -> tuple[list[tuple[bytes, Pin]], bytes | None]:
+        """Up to `limit` pins in key order after `cursor` (None: from the start), and the cursor
+        to go on with, None at the end. A pin that stays throughout a full scan is seen once."""
+
+    async def count(self) -> int:
+        """How many pins are held, aliases included."""
+
+    def sync(self) -> None:
+        """Make what was bound so far survive a crash of the operating system, where it can."""
+
+    def close(self) -> None:
+        """Sync and let go; the store is not used afterwards."""
+
+
+class Keys:
+    """Turns (scope, profile, id) into a store key with keyed BLAKE2b-128 (RFC 7693).
+
+    `secret` is 16 to 64 bytes, the installation's own; without it keys cannot be recomputed
+    from guessed ids, so a copy of the pin file gives no session away.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        if not 16 <= len(secret) <= 64:
+            raise ValueError(f"the key secret has {len(secret)} bytes, allowed are 16 to 64")
+        self._secret = secret
+        self._started: dict[tuple[str, str], hashlib.blake2b] = {}
+
+    def key(self, scope: str, profile: str, session_id: str) -> bytes:
+        """The key of one id. The parts are length-delimited, so no two triples share an input."""
+        started = self._started.get((scope, profile))
+        if started is None:
+            # scopes and profiles come from the configuration: a handful, never from a message
+            started = hashlib.blake2b(digest_size=KEY_BYTES, key=self._secret)
+            for part in (scope, profile):
+                raw = part.encode()
+                started.update(len(raw).to_bytes(4, "big") + raw)
+            self._started[(scope, profile)] = started
+        hashed = started.copy()
+        hashed.update(session_id.encode("utf-8", "surrogatepass"))
+        return hashed.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long a pin of a service lives: `idle` since its last use, `max_age` since it was
+    bound, in seconds."""
+
+    idle: float
+    max_age: float
+
+    def expired(self, pin: Pin, now: float) -> bool:
+        """Whether the pin no longer counts at `now`."""
+        return now - pin.used > self.idle or now - pin.created > self.max_age
+
+    def stale(self, pin: Pin, now: float) -> bool:
+        """Whether a use at `now` is worth writing down: an eighth of `idle` has passed since
+        the last one that was, so a busy session costs eight writes an idle time, not one a
+        request, and lives at most an eighth shorter than it might."""
+        return now - pin.used >= self.idle / 8

@@ -1,0 +1,374 @@
+"""The profiles of one service, made ready to run: what to look at in a request and a response.
+
+The one rule: what no profile names costs nothing. Blocks of the Header and the Body's first
+child are found by one dict lookup of their tag; HTTP carriers that no profile names are not
+read; a service whose profiles name no place in the envelope needs no envelope.
+
+It finds and does not judge: whether an id is known, wins or ends is decided elsewhere. A walk
+of all locations over every message was dropped: it grows with the catalogue, this does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING, Literal
+
+from lxml import etree
+
+from soapgate.core import carriers
+from soapgate.core.locations import (
+    ActionMarker,
+    Carrier,
+    CarrierKind,
+    FaultMarker,
+    Location,
+    NameTest,
+    SoapPath,
+)
+from soapgate.core.matching import (
+    FAULT_TAGS,
+    Reference,
+    Values,
+    compile_path,
+    fault_code_names,
+    first_test,
+    referenced,
+    text_of,
+)
+from soapgate.core.ns import WSA
+from soapgate.core.scanner import Found, NeedsBody, ScanLimits
+
+if TYPE_CHECKING:
+    from soapgate.core.profiles import Profile
+
+Use = Literal["lookup", "bind", "learn", "end"]
+
+REMEMBERED = 1024  # tags and actions whose probes are kept; a sender may make up any number
+REMEMBERED_LENGTH = 256  # characters of one that is kept; the head's bound would allow 32 KiB
+
+_ACTION = NameTest(WSA, "Action")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFacts:
+    """What is known of a message outside its body. `target` is the request target ("" bytes for
+    a response); `fields` maps lower-case names to their values in order. The client's address,
+    certificate fingerprint and connection name are "" where unknown."""
+
+    target: bytes
+    fields: Mapping[bytes, Sequence[bytes]]
+    client_address: str = ""
+    client_certificate: str = ""
+    client_connection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One location of one profile. A lower `rank` takes precedence. `marker`: it says that a
+    session ends, and names no id."""
+
+    rank: int
+    profile: str
+    use: Use
+    location: Location
+    marker: bool
+    named: bool
+
+
+Hits = list[tuple[int, Found]]
+References = list[tuple[Probe, str]]
+
+
+class Plan:
+    """The compiled profiles of one service, in precedence order."""
+
+    def __init__(self, profiles: Sequence[Profile], limits: ScanLimits | None = None) -> None:
+        limits = limits or ScanLimits()
+        probes = list(_probes(profiles))
+        self.order: Mapping[str, int] = {p.name: at for at, p in enumerate(profiles)}
+        self.request = RequestWatch([p for p in probes if p.use != "learn"], limits)
+        self.response = ResponseWatch([p for p in probes if p.use in ("learn", "end")], limits)
+
+    @property
+    def looks_into_xml(self) -> bool:
+        """Whether any id or end may be in an envelope, either way."""
+        return self.request.needs_envelope or self.response.needs_envelope
+
+
+class _Blocks:
+    """Which probes look into a block, by its tag."""
+
+    def __init__(self, entries: Sequence[tuple[NameTest, Probe, Values]]) -> None:
+        self._entries = entries
+        self._table: dict[object, tuple[tuple[Probe, Values], ...]] = {}
+        self._open = False
+        for test, _, _ in entries:
+            tags = test.clark_names
+            self._open = self._open or tags is None
+            for tag in tags or ():
+                self._table[tag] = self._resolve(tag)
+        # without a wildcard the table is complete and a plain dict lookup answers
+        self.of = self._of if self._open else self._table.get
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def _of(self, tag: object) -> tuple[tuple[Probe, Values], ...] | None:
+        known = self._table.get(tag)
+        if known is None and isinstance(tag, str):  # comments have a function for a tag
+            known = self._resolve(tag)
+            if len(self._table) < REMEMBERED and len(tag) <= REMEMBERED_LENGTH:
+                self._table[tag] = known
+        return known
+
+    def _resolve(self, tag: str) -> tuple[tuple[Probe, Values], ...]:
+        return tuple((probe, values) for test, probe, values in self._entries if test.matches(tag))
+
+
+class _Watch:
+    """What a scanner asks (its `Watch`), for one direction."""
+
+    def __init__(self, probes: Sequence[Probe], limits: ScanLimits) -> None:
+        self.oversized = 0  # ids longer than `limits.id_bytes`, taken for absent
+        self._id_bytes = limits.id_bytes
+        self._actions = [(p, p.location) for p in probes if isinstance(p.location, ActionMarker)]
+        self._by_action: dict[str, list[Probe]] = {}
+        self._faults = [(p, p.location) for p in probes if isinstance(p.location, FaultMarker)]
+        wsa_actions = [_wsa_action(probe, marker) for probe, marker in self._actions]
+        self._header = _Blocks([*_paths(probes, "Header"), *wsa_actions])
+        self._body = _Blocks(_paths(probes, "Body"))
+        self._carriers = [p for p in probes if isinstance(p.location, Carrier)]
+
+    @property
+    def needs_envelope(self) -> bool:
+        """Whether any location is in the envelope."""
+        return bool(self._header or self._body or self._faults)
+
+    def wants_body(self, tag: str, action: str = "") -> bool:
+        """Whether a location names the Body's first child, given in Clark notation."""
+        return bool(self._body.of(tag)) or (tag in FAULT_TAGS and bool(self._faults))
+
+    def find(
+        self,
+        header: etree._Element | None,
+        body_child: etree._Element | None,
+        action: str = "",
+    ) -> list[Found]:
+        """What the envelope holds, in order of precedence, then of the document. `header` is
+        soap:Header, `body_child` the first element in soap:Body, `action` the SOAP action that
+        HTTP names; wsa:Action in the header counts as well. Raises NeedsBody for a reference to
+        what has not been parsed."""
+        hits: Hits = []
+        references: References = []
+        if header is not None:
+            of = self._header.of
+            for block in header:
+                probes = of(block.tag)
+                if probes:
+                    self._read(block, probes, hits, references)
+        if body_child is not None:
+            probes = self._body.of(body_child.tag)
+            if probes:
+                self._read(body_child, probes, hits, references)
+            if self._faults and body_child.tag in FAULT_TAGS:
+                self._read_fault(body_child, hits)
+        if action and self._actions:
+            self._read_action(action, hits)
+        if references:
+            inside = header if header is not None else body_child
+            assert inside is not None
+            self._follow(references, referenced(inside), hits)
+        return _ordered(hits)
+
+    def _read(
+        self,
+        block: etree._Element,
+        probes: Iterable[tuple[Probe, Values]],
+        hits: Hits,
+        references: References,
+    ) -> None:
+        for probe, values in probes:
+            found = values(block)
+            if found:
+                references += [(probe, v) for v in found if type(v) is Reference]
+                self._take(probe, found, hits)
+
+    def _follow(self, references: References, texts: Mapping[str, str], hits: Hits) -> None:
+        missing = False
+        for probe, target in references:
+            if target in texts:
+                self._take(probe, (texts[target],), hits)
+            elif not probe.marker:
+                missing = True
+        if missing:
+            raise NeedsBody(_ordered(hits))
+
+    def _take(self, probe: Probe, values: Iterable[str], hits: Hits) -> None:
+        if probe.marker:
+            hits.append((probe.rank, Found(probe.profile, probe.use, "", probe.location.text)))
+            return
+        for value in values:
+            # a character is at least one byte: only a long or non-ASCII text is encoded
+            if len(value) > self._id_bytes or (
+                not value.isascii() and len(value.encode("utf-8", "replace")) > self._id_bytes
+            ):
+                self.oversized += 1
+            elif value and type(value) is not Reference:
+                found = Found(probe.profile, probe.use, value, probe.location.text)
+                hits.append((probe.rank, found))
+
+    def _read_fault(self, fault: etree._Element, hits: Hits) -> None:
+        codes = fault_code_names(fault)
+        for probe, marker in self._faults:
+            if marker.matches(codes):
+                self._take(probe, (), hits)
+
+    def _read_action(self, action: str, hits: Hits) -> None:
+        probes = self._by_action.get(action)
+        if probes is None:
+            bare = action.strip('" ')
+            probes = [p for p, marker in self._actions if marker.matches(bare)]
+            if len(self._by_action) < REMEMBERED and len(action) <= REMEMBERED_LENGTH:
+                self._by_action[action] = probes
+        for probe in probes:
+            self._take(probe, (), hits)
+
+
+class RequestWatch(_Watch):
+    """Finds ids to look up or bind, and ends, in requests."""
+
+    def __init__(self, probes: Sequence[Probe], limits: ScanLimits) -> None:
+        super().__init__(probes, limits)
+        # a cookie under `end` means that a response takes it back
+        ours = [p for p in self._carriers if not (p.use == "end" and _kind(p) == "cookie")]
+        self._cookies = _by_name(ours, "cookie")
+        self._http = _http_fields(ours)
+        self._params = _by_name(ours, "param")
+        self._query = _by_name(ours, "query")
+        self._client = _by_name(ours, "client")
+
+    def http(self, facts: HttpFacts) -> list[Found]:
+        """What the request's head and connection hold, in order of precedence."""
+        hits: Hits = []
+        if self._cookies and (fields := facts.fields.get(b"cookie")):
+            self._pick(self._cookies, carriers.cookies(fields), hits)
+        for name, probes in self._http:
+            if values := facts.fields.get(name):
+                for probe in probes:
+                    self._take(probe, [carriers.text(v).strip() for v in values], hits)
+        if self._params and b";" in facts.target:
+            self._pick(self._params, carriers.path_params(facts.target), hits)
+        if self._query and b"?" in facts.target:
+            self._pick(self._query, carriers.query(facts.target), hits)
+        for fact, probes in self._client.items():
+            for probe in probes:
+                self._take(probe, [getattr(facts, f"client_{fact}")], hits)
+        return _ordered(hits)
+
+    def _pick(
+        self,
+        wanted: Mapping[str, tuple[Probe, ...]],
+        pairs: Iterable[tuple[str, str]],
+        hits: Hits,
+    ) -> None:
+        for name, value in pairs:
+            if name in wanted:
+                for probe in wanted[name]:
+                    self._take(probe, (value,), hits)
+
+
+class ResponseWatch(_Watch):
+    """Finds ids to learn, and ends, in responses."""
+
+    def __init__(self, probes: Sequence[Probe], limits: ScanLimits) -> None:
+        super().__init__(probes, limits)
+        learn = [p for p in self._carriers if p.use == "learn"]
+        ends = [p for p in self._carriers if p.use == "end"]
+        self._http = _http_fields(self._carriers)
+        self._set = _by_name(learn, "cookie")
+        self._taken_back = _by_name([*ends, *map(_taken_back, learn)], "cookie")
+
+    def http(self, facts: HttpFacts, now: float = 0.0) -> list[Found]:
+        """What the response's head holds, in order of precedence; `now` is seconds since the
+        epoch, for cookies that expire. A cookie that is taken back ends the session it named,
+        with the location under which its value was learnt and no id, unless the same response
+        also sets it anew: that is a session that gets another id."""
+        hits: Hits = []
+        if (self._set or self._taken_back) and (fields := facts.fields.get(b"set-cookie")):
+            self._read_cookies(list(carriers.set_cookies(fields, now)), hits)
+        for name, probes in self._http:
+            if values := facts.fields.get(name):
+                for probe in probes:
+                    self._take(probe, [carriers.text(v).strip() for v in values], hits)
+        return _ordered(hits)
+
+    def _read_cookies(self, cookies: Sequence[carriers.SetCookie], hits: Hits) -> None:
+        live = {cookie.name for cookie in cookies if not cookie.deleted}
+        for cookie in cookies:
+            if not cookie.deleted:
+                for probe in self._set.get(cookie.name, ()):
+                    self._take(probe, (cookie.value,), hits)
+            elif cookie.name not in live:
+                for probe in self._taken_back.get(cookie.name, ()):
+                    self._take(probe, (), hits)
+
+
+def _probes(profiles: Sequence[Profile]) -> Iterable[Probe]:
+    rank = 0
+    uses: tuple[Use, ...] = ("lookup", "bind", "learn", "end")
+    for profile in profiles:
+        ids = {at.text for at in (*profile.lookup, *profile.bind, *profile.learn)}
+        for use in uses:
+            for location in getattr(profile, use):
+                marker = use == "end" and (location.text not in ids or _is_cookie(location))
+                yield Probe(rank, profile.name, use, location, marker, profile.value == "named")
+                rank += 1
+
+
+def _paths(probes: Iterable[Probe], part: str) -> list[tuple[NameTest, Probe, Values]]:
+    return [
+        (first_test(p.location), p, compile_path(p.location, named=p.named))
+        for p in probes
+        if isinstance(p.location, SoapPath) and p.location.part == part
+    ]
+
+
+def _wsa_action(probe: Probe, marker: ActionMarker) -> tuple[NameTest, Probe, Values]:
+    return _ACTION, probe, lambda block: [""] if marker.matches(text_of(block)) else []
+
+
+def _is_cookie(location: Location) -> bool:
+    return isinstance(location, Carrier) and location.kind == "cookie"
+
+
+def _kind(probe: Probe) -> CarrierKind:
+    assert isinstance(probe.location, Carrier)
+    return probe.location.kind
+
+
+def _taken_back(probe: Probe) -> Probe:
+    return Probe(probe.rank, probe.profile, "end", probe.location, True, False)
+
+
+def _by_name(probes: Iterable[Probe], kind: CarrierKind) -> dict[str, tuple[Probe, ...]]:
+    out: dict[str, tuple[Probe, ...]] = {}
+    for probe in probes:
+        if isinstance(probe.location, Carrier) and probe.location.kind == kind:
+            out[probe.location.name] = (*out.get(probe.location.name, ()), probe)
+    return out
+
+
+def _http_fields(probes: Iterable[Probe]) -> list[tuple[bytes, tuple[Probe, ...]]]:
+    return [(name.encode(), found) for name, found in _by_name(probes, "http").items()]
+
+
+def _ordered(hits: Hits) -> list[Found]:
+    """By precedence, each once; what has one rank stays in document order."""
+    if not hits:
+        return []
+    if len(hits) == 1:
+        return [hits[0][1]]
+    hits.sort(key=itemgetter(0))
+    return list(dict.fromkeys([found for _, found in hits]))

@@ -1,0 +1,277 @@
+"""Session profiles: where a protocol carries its ids, and how a file that says so is read.
+
+A profile answers four questions with locations: which ids of a request to look up (`lookup`),
+which of them a client may make up (`bind`: looked up as well, and bound on the first request
+when unknown), what to learn from a response (`learn`), and what ends a session (`end`, seen in
+requests and responses). An `end` location that is also written under lookup, bind or learn
+names the id that ends; any other is a marker that ends the ids of the exchange. The built-in
+profiles are files in the language a user writes; a user's profile of the same name takes the
+place of ours as a whole.
+
+The one rule: a profile is data, checked when it is read, with every mistake named at once. It
+knows no message; `soapgate.core.plan` runs it.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import resources
+from typing import Literal
+
+from soapgate.core.errors import ConfigError, LocationError
+from soapgate.core.locations import (
+    ActionMarker,
+    Carrier,
+    FaultMarker,
+    Location,
+    Namespaces,
+    SoapPath,
+    check_namespace,
+    parse,
+)
+from soapgate.core.plan import HttpFacts, Plan, RequestWatch, ResponseWatch
+
+__all__ = [
+    "DEFAULT",
+    "HttpFacts",
+    "Plan",
+    "Profile",
+    "RequestWatch",
+    "ResponseWatch",
+    "catalogue",
+    "read_profile",
+]
+
+Value = Literal["text", "named"]
+Unknown = Literal["balance", "fault"]
+
+KEYS = (
+    "title",
+    "about",
+    "default",
+    "namespaces",
+    "lookup",
+    "bind",
+    "learn",
+    "end",
+    "value",
+    "unknown",
+)
+
+# Order is precedence: session headers, security tokens, sequences, body tokens, cookies.
+DEFAULT: tuple[str, ...] = (
+    "axis2-soapsession",
+    "axis1-session",
+    "xmla",
+    "wcf-context",
+    "weblogic-conversation",
+    "ode-session",
+    "amadeus",
+    "zimbra",
+    "ws-secureconversation",
+    "wsrm",
+    "wsman",
+    "wsman-session",
+    "ws-enumeration",
+    "http-cookie",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One protocol's places. `lookup` never repeats a location of `bind`; the order of each
+    tuple is its precedence. `value` "text": an id is the text found; "named": it is
+    "{namespace}name=text", for blocks whose names are not known beforehand. `unknown` overrides
+    the service's answer to an id that nobody knows; None leaves it to the service."""
+
+    name: str
+    title: str = ""
+    about: str = ""
+    default: bool = False
+    lookup: tuple[Location, ...] = ()
+    bind: tuple[Location, ...] = ()
+    learn: tuple[Location, ...] = ()
+    end: tuple[Location, ...] = ()
+    value: Value = "text"
+    unknown: Unknown | None = None
+
+
+def read_profile(
+    name: str, table: Mapping[str, object], namespaces: Namespaces, *, where: str = ""
+) -> Profile:
+    """The profile that the TOML `table` describes. `namespaces` are the configuration's; the
+    table's own `namespaces` override them. `where` names the file, for messages.
+
+    Raises `ConfigError` with a sentence for every mistake.
+    """
+    reader = _Reader(f"{where}: profile {name!r}" if where else f"profile {name!r}", table)
+    profile = reader.profile(name, namespaces)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return profile
+
+
+def catalogue() -> dict[str, Profile]:
+    """The built-in profiles by name: the default set in its order, then the others by name."""
+    return dict(_catalogue())
+
+
+@functools.cache
+def _catalogue() -> dict[str, Profile]:
+    files = {
+        entry.name.removesuffix(".toml"): entry
+        for entry in resources.files("soapgate.catalogue").iterdir()
+        if entry.name.endswith(".toml")
+    }
+    order = [name for name in DEFAULT if name in files]
+    order += sorted(files.keys() - set(order))
+    return {
+        name: read_profile(
+            name,
+            tomllib.loads(files[name].read_text(encoding="utf-8")),
+            {},
+            where=files[name].name,
+        )
+        for name in order
+    }
+
+
+class _Reader:
+    """Reads one table and collects what is wrong with it."""
+
+    def __init__(self, where: str, table: Mapping[str, object]) -> None:
+        self.problems: list[str] = []
+        self._where = where
+        self._table = table
+
+    def profile(self, name: str, namespaces: Namespaces) -> Profile:
+        for key in self._table:
+            if key not in KEYS:
+                near = get_close_matches(key, KEYS, 1)
+                meant = f" (did you mean {near[0]!r}?)" if near else ""
+                self._say(f"unknown key {key!r}{meant}; allowed are {', '.join(KEYS)}")
+        known = {**namespaces, **self._namespaces()}
+        value: Value = "named" if self._choice("value", ("text", "named")) == "named" else "text"
+        chosen = self._choice("unknown", ("balance", "fault"))
+        unknown: Unknown | None = (
+            "fault" if chosen == "fault" else "balance" if chosen == "balance" else None
+        )
+        bind = self._locations("bind", known)
+        bound = {location.text for location in bind}
+        lookup = self._locations("lookup", known)
+        profile = Profile(
+            name,
+            self._text("title"),
+            self._text("about"),
+            self._default(),
+            tuple(location for location in lookup if location.text not in bound),
+            bind,
+            self._locations("learn", known),
+            self._locations("end", known),
+            value,
+            unknown,
+        )
+        if not self.problems:
+            self._check(profile)
+        return profile
+
+    def _check(self, profile: Profile) -> None:
+        if not (profile.lookup or profile.bind):
+            self._say("no id of a request is ever looked up; give 'lookup' or 'bind' a location")
+        if profile.value != "named":
+            return
+        for key in ("lookup", "bind", "learn"):
+            for location in getattr(profile, key):
+                if not isinstance(location, SoapPath):
+                    self._say(
+                        f'key {key!r}: {location.text!r}: value = "named" allows only Header and'
+                        " Body locations"
+                    )
+
+    def _say(self, what: str) -> None:
+        self.problems.append(f"{self._where}: {what}")
+
+    def _text(self, key: str) -> str:
+        value = self._table.get(key, "")
+        if isinstance(value, str):
+            return value.strip()
+        self._say(f"key {key!r}: {value!r} is not allowed; it wants a text")
+        return ""
+
+    def _default(self) -> bool:
+        value = self._table.get("default", False)
+        if isinstance(value, bool):
+            return value
+        self._say(f"key 'default': {value!r} is not allowed; it wants true or false")
+        return False
+
+    def _choice(self, key: str, allowed: tuple[str, ...]) -> str:
+        value = self._table.get(key, "")
+        if key not in self._table or value in allowed:
+            return str(value)
+        words = " or ".join(f'"{word}"' for word in allowed)
+        self._say(f"key {key!r}: {value!r} is not allowed; it wants {words}")
+        return ""
+
+    def _namespaces(self) -> dict[str, tuple[str, ...]]:
+        table = self._table.get("namespaces", {})
+        if not isinstance(table, Mapping):
+            self._say(f"key 'namespaces': {table!r} is not allowed; it wants a table of prefixes")
+            return {}
+        out = {}
+        for prefix, value in table.items():
+            uris = (value,) if isinstance(value, str) else value
+            if not isinstance(uris, list | tuple) or not all(isinstance(u, str) for u in uris):
+                self._say(
+                    f"key 'namespaces.{prefix}': {value!r} is not allowed; it wants a namespace or"
+                    " a list of them"
+                )
+                continue
+            problems = [problem for uri in uris if (problem := check_namespace(uri))]
+            for problem in problems or ([] if uris else ["an empty list names no namespace"]):
+                self._say(f"key 'namespaces.{prefix}': {problem}")
+            out[prefix] = tuple(uris)
+        return out
+
+    def _locations(self, key: str, namespaces: Namespaces) -> tuple[Location, ...]:
+        values = self._table.get(key, [])
+        if not isinstance(values, list | tuple):
+            self._say(f"key {key!r}: {values!r} is not allowed; it wants a list of locations")
+            return ()
+        return tuple(dict.fromkeys(self._each(key, values, namespaces)))
+
+    def _each(
+        self, key: str, values: list[object] | tuple[object, ...], namespaces: Namespaces
+    ) -> Iterator[Location]:
+        for at, text in enumerate(values):
+            if not isinstance(text, str):
+                self._say(f"key '{key}[{at}]': {text!r} is not allowed; it wants a location")
+                continue
+            try:
+                location = parse(text, namespaces)
+            except LocationError as error:
+                self._say(f"key '{key}[{at}]': {error}")
+                continue
+            if allowed := _misplaced(key, location):
+                self._say(f"key '{key}[{at}]': {text!r} is not allowed; {allowed}")
+            else:
+                yield location
+
+
+def _misplaced(key: str, location: Location) -> str:
+    """What `key` allows instead, if a location of this kind may not stand under it; else ""."""
+    if isinstance(location, ActionMarker | FaultMarker) and key != "end":
+        return "action: and fault: mark an end and are allowed only under 'end'"
+    if not isinstance(location, Carrier):
+        return ""
+    if key == "learn" and location.kind not in ("cookie", "http"):
+        return "a response has Header and Body locations, cookie: and http: only"
+    if key == "end" and location.kind == "client":
+        return (
+            "an end is a Header or Body location, cookie:, http:, param:, query:, action:, fault:"
+        )
+    return ""

@@ -1,0 +1,98 @@
+"""Values of `pins`: what a pin may be, how keys are made, how long a pin lives."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from soapgate.core.pins import KEY_BYTES, Keys, Lifetime, Pin
+
+SECRET = bytes(range(32))
+
+
+def make(backend="b1", alias=b"", created=0.0, used=0.0):
+    return Pin("shop", "wsrm", backend, alias, created, used)
+
+
+@pytest.mark.parametrize(("backend", "alias"), [("", b""), ("b1", b"a" * 16)])
+def test_a_pin_has_a_backend_or_is_an_alias(backend, alias):
+    with pytest.raises(ValueError, match="not both and not neither"):
+        make(backend, alias)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        (make(), True),
+        (make(used=5.0), True),
+        (make(created=5.0), False),
+        (make("b2"), False),
+        (make("", b"a" * 16), False),
+    ],
+    ids=["equal", "touched", "bound anew", "moved", "alias"],
+)
+def test_pins_are_the_same_binding_but_for_a_touch(other, same):
+    assert make().same(other) is same
+
+
+def test_a_key_has_its_length_and_is_the_same_every_time():
+    first = Keys(SECRET).key("shop", "wsrm", "urn:uuid:1")
+    assert len(first) == KEY_BYTES
+    assert Keys(SECRET).key("shop", "wsrm", "urn:uuid:1") == first
+
+
+def test_a_key_is_keyed_blake2b_of_the_length_delimited_parts():
+    expected = hashlib.blake2b(b"\0\0\0\4shop\0\0\0\4wsrmid", digest_size=16, key=SECRET).digest()
+    assert Keys(SECRET).key("shop", "wsrm", "id") == expected
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("shop", "wsrm", "ID"),
+        ("shop", "axis2", "id"),
+        ("cart", "wsrm", "id"),
+        ("sho", "pwsrm", "id"),
+    ],
+    ids=["case of the id", "profile", "scope", "shifted"],
+)
+def test_keys_differ_in_any_part(other):
+    keys = Keys(SECRET)
+    assert keys.key(*other) != keys.key("shop", "wsrm", "id")
+
+
+def test_keys_differ_with_the_secret():
+    assert Keys(SECRET).key("s", "p", "id") != Keys(SECRET[::-1]).key("s", "p", "id")
+
+
+def test_any_text_has_a_key():
+    keys = Keys(SECRET)
+    assert keys.key("s", "p", "\ud800") != keys.key("s", "p", "�")
+
+
+@pytest.mark.parametrize("length", [0, 15, 65])
+def test_a_secret_of_the_wrong_size_is_refused(length):
+    with pytest.raises(ValueError, match=f"{length} bytes"):
+        Keys(bytes(length))
+
+
+@pytest.mark.parametrize(
+    ("now", "expired"),
+    [(1000.0, False), (1100.0, False), (1100.5, True), (500.0, False)],
+    ids=["just used", "idle to the limit", "idle too long", "a clock that stepped back"],
+)
+def test_a_pin_expires_when_it_was_idle_too_long(now, expired):
+    assert Lifetime(100, 10_000).expired(make(created=1000.0, used=1000.0), now) is expired
+
+
+def test_a_pin_expires_at_its_absolute_age_however_busy():
+    lifetime = Lifetime(100, 1000)
+    assert not lifetime.expired(make(created=0.0, used=999.0), 1000.0)
+    assert lifetime.expired(make(created=0.0, used=1000.0), 1001.0)
+
+
+def test_a_use_is_worth_noting_after_an_eighth_of_idle():
+    lifetime = Lifetime(80, 1000)
+    assert not lifetime.stale(make(used=100.0), 109.9)
+    assert lifetime.stale(make(used=100.0), 110.0)

@@ -1,0 +1,115 @@
+"""Profiles: what a table becomes, and that every mistake in one is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from soapgate.core.errors import ConfigError
+from soapgate.core.locations import parse
+from soapgate.core.profiles import DEFAULT, Profile, catalogue, read_profile
+
+SHOP = {"shop": "urn:example:shop"}
+
+
+def test_a_table_becomes_a_profile():
+    table = {
+        "title": "Shop",
+        "about": "\nWhat it is.\n",
+        "default": True,
+        "lookup": ["Header/shop:Session/@id", "cookie:S"],
+        "bind": ["Header/shop:Client"],
+        "learn": ["Body/shop:loginResponse/shop:id"],
+        "end": ["Body/shop:logout", "action:urn:bye", "fault:Expired"],
+        "value": "text",
+        "unknown": "fault",
+    }
+    assert read_profile("shop", table, SHOP) == Profile(
+        "shop",
+        "Shop",
+        "What it is.",
+        True,
+        tuple(parse(text, SHOP) for text in table["lookup"]),
+        tuple(parse(text, SHOP) for text in table["bind"]),
+        tuple(parse(text, SHOP) for text in table["learn"]),
+        tuple(parse(text, SHOP) for text in table["end"]),
+        "text",
+        "fault",
+    )
+
+
+def test_what_is_left_out_has_a_default():
+    profile = read_profile("p", {"lookup": ["cookie:S"]}, {})
+    assert (profile.title, profile.about, profile.default) == ("", "", False)
+    assert (profile.bind, profile.learn, profile.end) == ((), (), ())
+    assert (profile.value, profile.unknown) == ("text", None)
+
+
+def test_a_location_to_bind_is_not_looked_up_twice():
+    table = {"lookup": ["Header/a", "Header/b"], "bind": ["Header/a"]}
+    profile = read_profile("p", table, {})
+    assert [at.text for at in profile.lookup] == ["Header/b"]
+
+
+def test_a_location_written_twice_counts_once():
+    profile = read_profile("p", {"lookup": ["Header/a", "Header/a"]}, {})
+    assert [at.text for at in profile.lookup] == ["Header/a"]
+
+
+def test_a_profiles_own_prefix_overrides_the_configurations():
+    table = {"namespaces": {"shop": ["urn:mine", "urn:mine-*"]}, "lookup": ["Header/shop:a"]}
+    profile = read_profile("p", table, SHOP)
+    assert profile.lookup == (parse("Header/shop:a", {"shop": ["urn:mine", "urn:mine-*"]}),)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"lokup": ["Header/a"]}, ["unknown key 'lokup'", "did you mean 'lookup'", "learn, end"]),
+        ({"lookup": "Header/a"}, ["key 'lookup'", "'Header/a'", "a list of locations"]),
+        ({"lookup": [7]}, ["key 'lookup[0]'", "7", "wants a location"]),
+        ({"lookup": ["Header/a", "Header/"]}, ["key 'lookup[1]'", "'Header/'", "character 7"]),
+        ({"learn": ["Header/no:a"]}, ["key 'learn[0]'", "prefix 'no' is not defined"]),
+        ({"learn": ["query:a"]}, ["key 'learn[0]'", "'query:a'", "cookie: and http: only"]),
+        ({"learn": ["client:address"]}, ["key 'learn[0]'", "cookie: and http: only"]),
+        ({"lookup": ["action:urn:a"]}, ["key 'lookup[0]'", "only under 'end'"]),
+        ({"bind": ["fault:A"]}, ["key 'bind[0]'", "only under 'end'"]),
+        ({"end": ["client:address"]}, ["key 'end[0]'", "'client:address'", "action:"]),
+        ({"default": "yes"}, ["key 'default'", "'yes'", "true or false"]),
+        ({"title": 3}, ["key 'title'", "3", "a text"]),
+        ({"about": ["a"]}, ["key 'about'", "a text"]),
+        ({"value": "hash"}, ["key 'value'", "'hash'", '"text" or "named"']),
+        ({"value": 1}, ["key 'value'", "1"]),
+        ({"unknown": "retry"}, ["key 'unknown'", "'retry'", '"balance" or "fault"']),
+        ({"namespaces": ["a"]}, ["key 'namespaces'", "a table of prefixes"]),
+        ({"namespaces": {"a": 1}}, ["key 'namespaces.a'", "1", "a namespace or a list"]),
+        ({"namespaces": {"a": ["urn:*x"]}}, ["key 'namespaces.a'", "only at the end"]),
+        ({"namespaces": {"a": []}}, ["key 'namespaces.a'", "names no namespace"]),
+        ({}, ["'lookup' or 'bind'"]),
+        ({"learn": ["Header/a"]}, ["'lookup' or 'bind'"]),
+        ({"value": "named", "lookup": ["cookie:A"]}, ["key 'lookup'", "cookie:A", "only Header"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_profile_key_value_and_what_is_allowed(table, words):
+    with pytest.raises(ConfigError) as caught:
+        read_profile("shop", table, {}, where="gate.toml")
+    (problem,) = caught.value.problems
+    assert problem.startswith("gate.toml: profile 'shop': ")
+    assert [word for word in words if word not in problem] == []
+
+
+def test_every_mistake_is_named_at_once():
+    table = {"lookup": ["Header/", "cookie:"], "ends": [], "default": 1}
+    with pytest.raises(ConfigError) as caught:
+        read_profile("shop", table, {})
+    assert len(caught.value.problems) == 4
+
+
+def test_the_catalogue_begins_with_the_default_set_in_its_order():
+    names = list(catalogue())
+    assert tuple(names[: len(DEFAULT)]) == DEFAULT
+    assert names[len(DEFAULT) :] == sorted(names[len(DEFAULT) :])
+
+
+def test_a_changed_catalogue_is_the_callers_own():
+    catalogue().clear()
+    assert catalogue()
