@@ -1,0 +1,1 @@
+"""Twisted: bytes, timers, processes. Asks soapgate.core what to do and does it."""

@@ -1,0 +1,372 @@
+"""The client's side: requests out of a byte stream, one exchange at a time, answers in order.
+
+The rule: one connection, one exchange; what a client sends ahead (pipelining, RFC 9112 9.3.2) waits
+in a bounded buffer with reading paused, so answers cannot overtake each other and a client cannot
+make us remember more than one read of its impatience.
+
+A connection is closed politely: an answer on the wire would be lost if the socket were closed over
+bytes of the request that nobody read (the kernel then sends a reset), so the write side is closed
+first and the rest is read and dropped for a while (RFC 9112 9.6).
+"""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import socket
+import termios
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure as TwistedFailure
+from zope.interface import implementer
+
+from soapgate.core.errors import Failure, Reason
+from soapgate.edge.deadlines import NEVER, Deadlines
+from soapgate.edge.flow import Flow, Outlet
+from soapgate.edge.framing import body_reader
+from soapgate.edge.http11 import HeadLimits, RequestHead, find_head, parse_request_head
+from soapgate.edge.known import KnownHeads
+from soapgate.edge.turn import send
+
+# What a client may send ahead of its answers: one ordinary read of Twisted's.
+AHEAD_BYTES = 64 * 1024
+# How much and how long is read and dropped behind an answer that ends the connection (nginx's
+# lingering_close waits 5 s between reads, 30 s in all).
+LINGER_SECONDS = 5.0
+# Linux: what the kernel holds of unsent bytes for a connection, so that a slow reader's backlog
+# stays with the backend instead of in our memory.
+NOTSENT_LOWAT = 128 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DownstreamTimes:
+    """Seconds: to a full head; idle between requests; a whole exchange (0: no limit); without
+    any progress of a client that should read. `body_rate`: fewest bytes a second of a request
+    body, judged every `body_grace` seconds."""
+
+    head: float = 30.0
+    idle: float = 60.0
+    exchange: float = 0.0
+    stalled: float = 60.0
+    body_rate: int = 500
+    body_grace: float = 20.0
+
+
+@implementer(IHalfCloseableProtocol)
+class Downstream(Protocol):
+    """One connection of a client. Its state is one of the words idle, head, exchange, lingering,
+    closed."""
+
+    def __init__(self, front: Front) -> None:
+        self.state = "idle"
+        self.deadline = NEVER
+        self.flow: Flow | None = None
+        self.exchange: Any = None
+        self.peer = ""
+        self.peer_bytes = b""
+        self.scheme = b"http"
+        self.input_ended = False
+        self._front = front
+        self._buffer = b""
+        self._searched = 0
+        self._ahead_paused = False
+        self._ends = NEVER  # when the whole exchange must be over
+        self._window = 0  # body octets at the start of the rate window
+        self._stalled_since = 0.0
+        self._unsent = -1
+        self._in_next = False
+
+    # From Twisted
+
+    def connectionMade(self) -> None:
+        """A client came."""
+        front = self._front
+        self.peer = getattr(self.transport.getPeer(), "host", None) or "unix"
+        self.peer_bytes = self.peer.encode("latin-1", "replace")
+        if getattr(self.transport, "TLS", False) or hasattr(self.transport, "getPeerCertificate"):
+            self.scheme = b"https"
+        plain = getattr(self.transport, "socket", None)
+        if plain is not None:
+            self.transport.setTcpNoDelay(True)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_LOWAT)
+        self._window_begins(front.seconds() + front.times.head)
+        if not front.arrived(self):
+            self.close()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self.state == "lingering":
+            return
+        flow = self.flow
+        if flow is not None and not flow.done:
+            try:
+                data = flow.feed(data)
+            except Failure as failure:
+                self.exchange.fail(failure)
+                return
+            if flow.done:
+                self.deadline = self._ends
+            if not data:
+                return
+        self._buffer = self._buffer + data if self._buffer else data
+        if self.exchange is None:
+            self._next()
+        elif len(self._buffer) > AHEAD_BYTES:
+            self._ahead_paused = True
+            self.transport.pauseProducing()
+
+    def readConnectionLost(self) -> None:
+        """The client will send no more; it may still want its answer (RFC 9112 9.6)."""
+        self.input_ended = True
+        if self.state != "exchange":
+            self.close()
+        elif self.flow is not None and not self.flow.done:
+            self.exchange.client_left()
+
+    def writeConnectionLost(self) -> None:
+        """Our half-close is through."""
+
+    def connectionLost(self, reason: TwistedFailure) -> None:
+        """The client is gone."""
+        exchange, self.exchange = self.exchange, None
+        self.state = "closed"
+        self.deadline = NEVER
+        self._front.left(self)
+        if exchange is not None:
+            exchange.client_left()
+
+    # Requests
+
+    def _next(self) -> None:
+        """Begin the exchanges that the buffer has heads for."""
+        if self._in_next:
+            return
+        self._in_next = True
+        try:
+            while self._buffer and self.state in ("idle", "head"):
+                if not self._head():
+                    break
+        finally:
+            self._in_next = False
+
+    def _head(self) -> bool:
+        """Begin one exchange if its head is whole."""
+        front = self._front
+        buffer = self._buffer
+        while not self._searched and buffer.startswith(b"\r\n"):
+            # RFC 9112 2.2: an empty line before a request is a habit of old clients
+            buffer = self._buffer = buffer[2:]
+        if not buffer:
+            return False
+        try:
+            end = find_head(buffer, self._searched, front.limits)
+            if not end:
+                self._searched = len(buffer)
+                if self.state == "idle":
+                    self.state = "head"
+                    self.deadline = front.seconds() + front.times.head
+                return False
+            self._searched = 0
+            head = front.known.read(buffer[:end])
+        except Failure as failure:
+            self._refuse(failure)
+            return False
+        self._begin(head, buffer[end:])
+        return True
+
+    def _begin(self, head: RequestHead, rest: bytes) -> None:
+        front = self._front
+        now = front.seconds()
+        self.state = "exchange"
+        self.exchange = exchange = front.exchange(self, head, now)
+        self.flow = flow = Flow(body_reader(head.framing, "downstream"), self.transport, exchange)
+        limit = front.times.exchange
+        self._ends = now + limit if limit else NEVER
+        try:
+            self._buffer = flow.feed(rest) if rest else b""
+        except Failure as failure:
+            exchange.start(failure)
+            return
+        if flow.done:
+            self.deadline = self._ends
+        else:
+            self._window_begins(min(now + front.times.body_grace, self._ends))
+        exchange.start()
+
+    def _refuse(self, failure: Failure) -> None:
+        """A head that cannot be read: answer, and go no further on this connection."""
+        self.state = "exchange"
+        self._buffer = b""
+        self.exchange = exchange = self._front.exchange(self, None, self._front.seconds())
+        exchange.start(failure)
+
+    # For the exchange
+
+    def outlet(self, *, chunked: bool) -> Outlet:
+        """The way of one response."""
+        return Outlet(self.transport, chunked=chunked)
+
+    def go_on(self) -> None:
+        """Ask the client for its body (RFC 9110 10.1.1)."""
+        send(self.transport, b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def finished(self, *, keep: bool) -> None:
+        """The exchange is over; with `keep` the connection serves the next one."""
+        flow, self.flow, self.exchange = self.flow, None, None
+        if self.state == "closed":
+            return
+        if not keep or self.input_ended or flow is None or not flow.done or self._front.closing:
+            if flow is not None and flow.done and not self._buffer:
+                self.close()
+            else:
+                self._linger()
+            return
+        front = self._front
+        self.state = "idle"
+        self.deadline = front.seconds() + front.times.idle
+        if self._ahead_paused:
+            self._ahead_paused = False
+            self.transport.resumeProducing()
+        if self._buffer:
+            self._next()
+
+    def close(self) -> None:
+        """Close when what was written is sent."""
+        self.state = "lingering"
+        self.deadline = self._front.seconds() + LINGER_SECONDS
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """Close at once: the client must see that its answer is not whole."""
+        self.state = "lingering"
+        self.deadline = NEVER
+        self.transport.abortConnection()
+
+    def _linger(self) -> None:
+        self.state = "lingering"
+        self._buffer = b""
+        self.deadline = self._front.seconds() + LINGER_SECONDS
+        half_close = getattr(self.transport, "loseWriteConnection", None)
+        if half_close is None or self.input_ended:
+            self.transport.loseConnection()
+        else:
+            half_close()
+            self.transport.resumeProducing()
+
+    # Time
+
+    def _window_begins(self, deadline: float) -> None:
+        self._window = self.flow.received if self.flow is not None else 0
+        self.deadline = deadline
+
+    def overdue(self, now: float) -> None:
+        """From the sweep."""
+        if self.state == "lingering":
+            self.abort()
+        elif self.state == "idle":
+            self.close()
+        elif self.state == "head":
+            self._refuse(Failure("downstream", Reason.REQUEST_TIMEOUT, "the head did not end"))
+        elif now >= self._ends:
+            self.deadline = NEVER
+            self.exchange.fail(
+                Failure("internal", Reason.UPSTREAM_TIMEOUT, "the exchange took too long")
+            )
+        elif self.flow is not None and not self.flow.done:
+            self._judge_rate(now)
+
+    def _judge_rate(self, now: float) -> None:
+        flow = self.flow
+        assert flow is not None
+        times = self._front.times
+        least = times.body_rate * times.body_grace
+        if not flow.paused and flow.received - self._window < least:
+            self.deadline = NEVER
+            self.exchange.fail(
+                Failure(
+                    "downstream",
+                    Reason.REQUEST_TIMEOUT,
+                    f"under {times.body_rate} bytes of the body a second",
+                )
+            )
+        else:
+            self._window_begins(min(now + times.body_grace, self._ends))
+
+    def stalled(self, now: float) -> bool:
+        """Whether the client has taken nothing for too long: asked while we wait for it."""
+        plain = getattr(self.transport, "socket", None)
+        unsent = array.array("i", [0])
+        if plain is not None:
+            fcntl.ioctl(plain.fileno(), termios.TIOCOUTQ, unsent)
+        waits = unsent[0] + len(getattr(self.transport, "dataBuffer", b""))
+        if waits != self._unsent:
+            self._unsent = waits
+            self._stalled_since = now
+        return now - self._stalled_since >= self._front.times.stalled
+
+    def __repr__(self) -> str:
+        return f"<Downstream {self.peer} {self.state}>"
+
+
+class Front(Factory):
+    """All clients of the listeners, and what every connection shares."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        exchange: Callable[[Downstream, RequestHead | None, float], Any],
+        deadlines: Deadlines,
+        times: DownstreamTimes,
+        limits: HeadLimits,
+        most: int = 0,
+    ) -> None:
+        """`exchange(downstream, head, now)` makes an exchange, for a head of None one that only
+        refuses; `most` connections at a time (0: no bound)."""
+        self.exchange = exchange
+        self.seconds = deadlines.seconds
+        self.times = times
+        self.limits = limits
+        self.most = most
+        self.closing = False
+        self.open: set[Downstream] = set()
+        self.turned_away = 0
+        self.known: KnownHeads[RequestHead] = KnownHeads(
+            lambda raw: parse_request_head(raw, limits)
+        )
+        self._deadlines = deadlines
+        self._emptied: Callable[[], None] | None = None
+
+    def buildProtocol(self, addr: IAddress | None) -> Downstream:
+        """One connection."""
+        return Downstream(self)
+
+    def arrived(self, downstream: Downstream) -> bool:
+        """Whether there is room for it."""
+        self._deadlines.watch(downstream)
+        self.open.add(downstream)
+        if self.most and len(self.open) > self.most:
+            self.turned_away += 1
+            return False
+        return not self.closing
+
+    def left(self, downstream: Downstream) -> None:
+        """It is gone."""
+        self._deadlines.forget(downstream)
+        self.open.discard(downstream)
+        if not self.open and self._emptied is not None:
+            self._emptied()
+
+    def drain(self, emptied: Callable[[], None]) -> None:
+        """Take no new requests; call `emptied` when the running exchanges are through."""
+        self.closing = True
+        self._emptied = emptied
+        for downstream in list(self.open):
+            if downstream.state in ("idle", "head"):
+                downstream.close()
+        if not self.open:
+            emptied()

@@ -1,0 +1,176 @@
+"""A body on its way: read piece by piece while the exchange decides, poured through afterwards.
+
+The one rule: nothing is read that nobody has a place for. While an exchange asks for pieces, each
+comes when it asks; while it is busy with something else (a connection, a store) the sender is
+paused with at most one read in hand; once poured, the receiver's transport pauses the sender
+whenever its own buffer is full. So memory per exchange does not depend on the message.
+
+`Flow` is the way in, `Outlet` the way out. Neither knows what it carries.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from soapgate.core.errors import Failure, Reason
+from soapgate.edge.framing import BodyReader, chunk, last_chunk
+from soapgate.edge.steps import Steps
+from soapgate.edge.turn import send
+
+# A read this large halves the system calls of a long body; a short one never allocates it.
+LONG_READ = 256 * 1024
+
+
+class Outlet:
+    """One body on its way out through `transport`, framed in chunks or sent as it is."""
+
+    __slots__ = ("chunked", "sent", "transport")
+
+    def __init__(self, transport: Any, *, chunked: bool) -> None:
+        self.transport = transport
+        self.chunked = chunked
+        self.sent = 0  # octets, framing included
+
+    def frame(self, pieces: list[bytes]) -> bytes:
+        """The pieces as they go onto the wire."""
+        if self.chunked:
+            pieces = [chunk(piece) for piece in pieces]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def write(self, data: bytes) -> None:
+        """Send what is framed already."""
+        self.sent += len(data)
+        send(self.transport, data)
+
+    def end(self, trailers: bytes) -> bytes:
+        """What ends the body on the wire."""
+        return last_chunk(trailers) if self.chunked else b""
+
+
+@implementer(IPushProducer)
+class Flow:
+    """One body on its way in from `transport`, for `exchange`."""
+
+    __slots__ = (
+        "_exchange", "_outlet", "_paused", "_pieces", "_waiting", "dropped", "most", "reader",
+        "received", "transport",
+    )  # fmt: skip
+
+    def __init__(self, reader: BodyReader, transport: Any, exchange: Steps) -> None:
+        self.reader = reader
+        self.transport = transport
+        self.received = 0  # octets of the body so far
+        self.most = 0  # octets allowed, 0 for no bound
+        self.dropped = False
+        self._exchange = exchange
+        self._pieces: deque[bytes] = deque()
+        self._outlet: Outlet | None = None
+        self._waiting = False
+        self._paused = False
+
+    # From the connection
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what belongs to the body; return what follows it. Raises `Failure` where the
+        framing is broken or the body is over its bound."""
+        reader = self.reader
+        piece, rest = reader.take(data)
+        done = reader.done
+        self.received += len(piece)
+        if self.most and self.received > self.most:
+            raise Failure("downstream", Reason.TOO_LARGE, f"body over {self.most} bytes")
+        outlet = self._outlet
+        if outlet is not None:
+            framed = outlet.frame([piece]) if piece else b""
+            if done:
+                framed += outlet.end(reader.trailers)
+            if framed:
+                outlet.write(framed)
+            if done:
+                self._poured()
+        elif self.dropped:
+            pass
+        elif piece:
+            self._pieces.append(piece)
+            if not self._waiting and not done:
+                self.pauseProducing()
+        if self._waiting and (done or (piece and outlet is None)):
+            self._waiting = False
+            self._exchange.resume(self, None)
+        return rest
+
+    @property
+    def done(self) -> bool:
+        """All of the body has come in; pieces may still wait to be taken."""
+        return self.reader.done
+
+    @property
+    def paused(self) -> bool:
+        """Whether the sender waits for us, not we for it."""
+        return self._paused
+
+    # For the exchange
+
+    async def piece(self) -> bytes:
+        """The next piece, b"" at the end."""
+        while not self._pieces:
+            if self.reader.done:
+                return b""
+            self.resumeProducing()
+            self._waiting = True
+            await self._exchange.wait(self)
+        return self._pieces.popleft()
+
+    def take(self) -> list[bytes]:
+        """The pieces at hand."""
+        pieces = list(self._pieces)
+        self._pieces.clear()
+        return pieces
+
+    def pour(self, outlet: Outlet) -> None:
+        """Send all that comes from now on to `outlet` at once; the pieces at hand were taken."""
+        if self.reader.done:
+            return
+        self._outlet = outlet
+        outlet.transport.registerProducer(self, True)
+        self.transport.bufferSize = LONG_READ
+        self.resumeProducing()
+
+    def drop(self) -> None:
+        """Read on, but keep and send nothing: whoever wanted it is gone."""
+        self.dropped = True
+        self._pieces.clear()
+        self._poured()
+        self.resumeProducing()
+
+    async def poured(self) -> None:
+        """Until the body is through."""
+        while not self.reader.done:
+            self._waiting = True
+            await self._exchange.wait(self)
+
+    def _poured(self) -> None:
+        outlet, self._outlet = self._outlet, None
+        if outlet is not None:
+            outlet.transport.unregisterProducer()
+
+    # As a producer of the outlet's transport
+
+    def pauseProducing(self) -> None:
+        """The receiver is full: read no more."""
+        if not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The receiver has room."""
+        if self._paused:
+            self._paused = False
+            self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The receiver is gone; its own connection tells the exchange."""

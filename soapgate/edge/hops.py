@@ -1,0 +1,60 @@
+"""What changes in a message because a gateway stands on its way: head lines, and our own answers.
+
+The rule: what a sender wrote travels as it is; we only add what says that we were there, and what
+the next hop's framing needs. (What must not travel at all was taken out in `soapgate.edge.http11`.)
+"""
+
+from __future__ import annotations
+
+from soapgate.core.faults import Answer
+from soapgate.edge.framing import CHUNKED, UNTIL_CLOSE
+from soapgate.edge.http11 import RequestHead, ResponseHead, without_coding
+
+
+def traces(head: RequestHead, peer: bytes, scheme: bytes, *, redispatched: bool) -> bytes:
+    """The lines a request gets on its way up, the empty line included: Via (RFC 9110 7.6.3) and
+    the customary X-Forwarded fields. An outer gateway's scheme and host are left standing.
+    `redispatched` tells a backend that the session came from one that is gone."""
+    fields = head.fields
+    lines = b"Via: 1.%d soapgate\r\nX-Forwarded-For: %b\r\n" % (head.minor, peer)
+    if b"x-forwarded-proto" not in fields:
+        lines += b"X-Forwarded-Proto: %b\r\n" % scheme
+    if b"x-forwarded-host" not in fields and b"host" in fields:
+        lines += b"X-Forwarded-Host: %b\r\n" % fields[b"host"][0]
+    if redispatched:
+        lines += b"X-Soapgate-Redispatched: 1\r\n"
+    return lines + b"\r\n"
+
+
+def last_hop(
+    request: RequestHead, response: ResponseHead, *, keep: bool
+) -> tuple[bytes, bool, bool]:
+    """(the response's head as it goes down, whether its body goes in chunks, whether the client's
+    connection lives on). `keep`: nothing on our side speaks against that."""
+    forward, extra = response.forward, b""
+    framing = response.framing
+    keep = keep and request.keep_alive
+    chunked = False
+    if framing is CHUNKED or framing is UNTIL_CLOSE:
+        if request.minor == 0:
+            forward, keep = without_coding(forward), False
+        else:
+            chunked = True
+            if framing is UNTIL_CLOSE:
+                extra = b"Transfer-Encoding: chunked\r\n"
+    if not keep:
+        extra += b"Connection: close\r\n"
+    elif request.minor == 0:
+        extra += b"Connection: keep-alive\r\n"
+    return b"%b%b\r\n" % (forward, extra), chunked, keep
+
+
+def own_answer(answer: Answer, *, body: bool, keep: bool) -> bytes:
+    """An answer of ours on the wire; without `body` for a HEAD."""
+    lines = [f"HTTP/1.1 {answer.status} {answer.phrase}"]
+    lines += [f"{name}: {value}" for name, value in answer.fields]
+    lines.append(f"Content-Length: {len(answer.body)}")
+    if not keep:
+        lines.append("Connection: close")
+    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    return head + answer.body if body else head

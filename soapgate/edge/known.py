@@ -1,0 +1,67 @@
+"""Heads already read: a SOAP client repeats its head, so parse each distinct one once.
+
+The argument that makes it sound: two heads that are equal byte for byte, but for the digits of one
+Content-Length line, are equal in everything that reading them yields, but for that number. So the
+head without those digits is the key, and the digits are put back where they stood. Anything else
+that differs (a cookie, a SOAPAction) is another key. At `ENTRIES` the table starts afresh: a
+client that varies its heads on purpose wins nothing but the ordinary parse. The heads stay in
+this process's memory only; they may hold credentials, so nothing ever lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from soapgate.edge.framing import Length
+from soapgate.edge.http11 import RequestHead, ResponseHead
+
+ENTRIES = 1024
+# A head this long is rarely repeated and never cheap to keep.
+ENTRY_BYTES = 4 * 1024
+
+AnyHead = TypeVar("AnyHead", RequestHead, ResponseHead)
+
+_MARK = b"\r\nContent-Length: "
+
+
+class KnownHeads(Generic[AnyHead]):
+    """A bounded memory in front of `parse`, which must depend on nothing but the bytes."""
+
+    def __init__(self, parse: Callable[[bytes], AnyHead]) -> None:
+        self._parse = parse
+        # head without digits -> (head, its forward lines before and behind the digits)
+        self._known: dict[bytes, tuple[AnyHead, bytes, bytes]] = {}
+
+    def read(self, raw: bytes) -> AnyHead:
+        """What `parse(raw)` returns or raises."""
+        mark = raw.find(_MARK)
+        if mark < 0:
+            key, digits = raw, b""
+        else:
+            start = mark + len(_MARK)
+            end = raw.find(b"\r\n", start)
+            digits = raw[start:end]
+            if not digits.isdigit() or len(digits) > 18:
+                return self._parse(raw)
+            key = raw[:start] + raw[end:]
+        known = self._known.get(key)
+        if known is not None:
+            head, before, behind = known
+            return head.resized(int(digits), before + digits + behind) if digits else head
+        head = self._parse(raw)
+        if len(raw) <= ENTRY_BYTES:
+            self._remember(key, head, digits)
+        return head
+
+    def _remember(self, key: bytes, head: AnyHead, digits: bytes) -> None:
+        before = behind = b""
+        if digits:
+            # a response to HEAD, a 204 and a 304 have a length that frames nothing
+            if head.framing != Length(int(digits)):
+                return
+            start = head.forward.index(_MARK) + len(_MARK)
+            before, behind = head.forward[:start], head.forward[start + len(digits) :]
+        if len(self._known) >= ENTRIES:
+            self._known.clear()
+        self._known[key] = (head, before, behind)

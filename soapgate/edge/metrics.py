@@ -1,0 +1,279 @@
+"""What is counted: plain integers while exchanges run, Prometheus families when somebody asks.
+
+A count is an attribute that its owner adds to (`metrics.responses += 1`) or, where it has labels,
+one short method. prometheus-client is asked only at a scrape: its own counters take a lock and a
+label lookup for each increment, ten times what an exchange may spend here. The registry is ours,
+not the global one, so that two gateways in one process (tests) don't mix.
+
+The one rule: the sets of labels are bounded. Services, pools and backends are those of the
+configuration, whatever a caller says; reasons are our own words. Nothing of a message is ever a
+label. What is a state and not a count (up, in flight) is read from the pools at the scrape and
+kept nowhere else.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from soapgate.core.pins import PinStore
+from soapgate.core.pool import ADMIN_WORDS, Pool
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+PinEvent = Literal["bound", "learned", "aliased", "moved", "ended", "expired", "evicted", "refused"]
+PIN_EVENTS: tuple[PinEvent, ...] = (
+    *("bound", "learned", "aliased", "moved"),
+    *("ended", "expired", "evicted", "refused"),
+)
+Side = Literal["request", "response"]
+
+# upper bounds in seconds: from a cached answer on loopback to the usual 60 s time-out
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+ROUTES_KEPT = 128  # (route, reason) pairs a service: twice what there are words for
+NO_SERVICE = ""  # the service of exchanges that match none; told as NO_SERVICE_LABEL,
+NO_SERVICE_LABEL = "-"  # for to Prometheus an empty label is none at all
+OTHER = "other"  # the reason of what is counted beyond ROUTES_KEPT
+
+# attribute of Metrics, family, help
+COUNTS = (
+    ("retries", "soapgate_retries", "Requests sent to a second backend or connection."),
+    ("clients_left", "soapgate_clients_left", "Exchanges whose client was gone before the end."),
+    ("id_conflicts", "soapgate_id_conflicts", "Requests whose ids are pinned to two backends."),
+    ("learn_conflicts", "soapgate_learn_conflicts", "Ids learned that another backend has."),
+    ("log_lost", "soapgate_log_lines_lost", "Exchange log lines that could not be written."),
+    # the counters of a SOAP router as WebLogic has them
+    ("requests", "soapgate_router_requests", "Requests taken from clients."),
+    ("routed_requests", "soapgate_router_routed_requests", "Requests handed to a backend."),
+    ("responses", "soapgate_router_responses", "Responses that backends began."),
+    ("routed_responses", "soapgate_router_routed_responses", "Responses handed on whole."),
+    ("failures", "soapgate_router_failures", "Exchanges that ended in a failure."),
+)
+
+
+class Metrics:
+    """All counts of one gateway. Public attributes are there to be added to.
+
+    `connections_*` are how many are open now, `accepted`, `dialled` and `reused` how many there
+    ever were; `*_read` and `*_sent` are octets. `pins` is the last count by service, set by whoever
+    counts; `store` is asked at a scrape what it evicted and refused.
+    """
+
+    def __init__(
+        self, services: Iterable[str] = (), pools: Mapping[str, Pool] | None = None
+    ) -> None:
+        self.requests = self.routed_requests = 0
+        self.responses = self.routed_responses = self.failures = 0
+        self.last_failure: tuple[str, str, float] | None = None  # service, reason, epoch seconds
+        self.retries = self.clients_left = self.log_lost = 0
+        self.id_conflicts = self.learn_conflicts = 0
+        self.connections_downstream = self.connections_upstream = 0
+        self.accepted = self.dialled = self.reused = 0
+        self.downstream_read = self.downstream_sent = 0
+        self.upstream_read = self.upstream_sent = 0
+        self.pins: Mapping[str, int] = {}
+        self.store: PinStore | None = None
+        self.pools: Mapping[str, Pool] = {}
+        self.exchanges: dict[tuple[str, str, str], int] = {}  # service, route, reason
+        self.durations: dict[str, Durations] = {}  # by service
+        self.pin_events: dict[str, int] = dict.fromkeys(PIN_EVENTS, 0)
+        self.scans: dict[tuple[str, str], int] = {}
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(Families(self))
+        ProcessCollector(registry=self._registry)
+        self.reconcile(services, pools or {})
+
+    def reconcile(self, services: Iterable[str], pools: Mapping[str, Pool]) -> None:
+        """Take the names of a new configuration: counts of services that stay go on, those of
+        services that left are forgotten."""
+        names = {*services, NO_SERVICE}
+        self.pools = pools
+        self.durations = {name: self.durations.get(name) or Durations() for name in names}
+        self.exchanges = {key: n for key, n in self.exchanges.items() if key[0] in names}
+
+    def exchange(self, service: str, route: str, reason: str, seconds: float) -> None:
+        """Count a finished exchange; once for each, whatever became of it."""
+        key = (service, route, reason)
+        if key not in self.exchanges:
+            key = self._admit(key)
+        self.exchanges[key] += 1
+        durations = self.durations[key[0]]
+        durations.total += seconds
+        durations.counts[bisect_left(BUCKETS, seconds)] += 1
+
+    def failure(self, service: str, reason: str, now: float) -> None:
+        """Count an exchange that ended in a failure; `now` is seconds since the epoch."""
+        self.failures += 1
+        self.last_failure = (service if service in self.durations else NO_SERVICE, reason, now)
+
+    def pin_event(self, event: PinEvent, count: int = 1) -> None:
+        """Count what happened to pins. KeyError for a word that is none of `PIN_EVENTS`."""
+        self.pin_events[event] += count
+
+    def scan(self, side: Side, outcome: str) -> None:
+        """Count one scan by its outcome, a word of `soapgate.core.scanner.Outcome`."""
+        key = (side, outcome)
+        self.scans[key] = self.scans.get(key, 0) + 1
+
+    def render(self) -> bytes:
+        """The Prometheus text exposition; its content type is `CONTENT_TYPE`."""
+        return generate_latest(self._registry)
+
+    def _admit(self, key: tuple[str, str, str]) -> tuple[str, str, str]:
+        service, route, reason = key
+        if service not in self.durations:
+            service = NO_SERVICE
+        if sum(known[0] == service for known in self.exchanges) >= ROUTES_KEPT:
+            route = reason = OTHER
+        self.exchanges.setdefault((service, route, reason), 0)
+        return service, route, reason
+
+
+class Durations:
+    """How long exchanges took: how many in each of `BUCKETS` and beyond, and seconds in all."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.total = 0.0
+
+    def cumulated(self) -> list[tuple[str, float]]:
+        """(upper bound, how many took at most that), the way a histogram is told."""
+        told, so_far = [], 0
+        for bound, count in zip((*BUCKETS, float("inf")), self.counts, strict=True):
+            so_far += count
+            told.append(("+Inf" if bound == float("inf") else str(float(bound)), float(so_far)))
+        return told
+
+
+class Families(Collector):
+    """The view of Prometheus on a `Metrics`: reads it, keeps nothing."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family, whether or not anything was counted in it."""
+        yield from self._exchanges()
+        yield from self._pins()
+        yield from self._backends()
+        yield from self._traffic()
+        for attribute, name, about in COUNTS:
+            yield CounterMetricFamily(name, about, value=getattr(self._metrics, attribute))
+        yield from self._last_failure()
+
+    def _exchanges(self) -> Iterator[Metric]:
+        metrics = self._metrics
+        total = CounterMetricFamily(
+            "soapgate_exchanges",
+            "Exchanges by service, route (pinned, balanced, redispatched, refused) and reason.",
+            labels=("service", "route", "reason"),
+        )
+        for (service, route, reason), count in metrics.exchanges.items():
+            total.add_metric((service or NO_SERVICE_LABEL, route, reason), count)
+        yield total
+        seconds = HistogramMetricFamily(
+            "soapgate_exchange_seconds",
+            "From the first byte of the request to the end of the exchange.",
+            labels=("service",),
+        )
+        for service, durations in metrics.durations.items():
+            label = service or NO_SERVICE_LABEL
+            seconds.add_metric((label,), durations.cumulated(), durations.total)
+        yield seconds
+        scans = CounterMetricFamily(
+            "soapgate_scans", "Scans by message and outcome.", labels=("side", "outcome")
+        )
+        for key, count in metrics.scans.items():
+            scans.add_metric(key, count)
+        yield scans
+
+    def _pins(self) -> Iterator[Metric]:
+        pins = GaugeMetricFamily(
+            "soapgate_pins", "Pins at the last count, aliases included.", labels=("service",)
+        )
+        for service, count in self._metrics.pins.items():
+            if service in self._metrics.durations:
+                pins.add_metric((service,), count)
+        yield pins
+        events = CounterMetricFamily(
+            "soapgate_pin_events", "What happened to pins.", labels=("event",)
+        )
+        store = self._metrics.store
+        for event, count in self._metrics.pin_events.items():
+            if store is not None and event in ("evicted", "refused"):
+                count += getattr(store, event)
+            events.add_metric((event,), count)
+        yield events
+
+    def _backends(self) -> Iterator[Metric]:
+        labels = ("pool", "backend")
+        up = GaugeMetricFamily("soapgate_backend_up", "1 = up, 0 = down.", labels=labels)
+        inflight = GaugeMetricFamily(
+            "soapgate_backend_inflight", "Requests that a backend is serving.", labels=labels
+        )
+        waiting = GaugeMetricFamily(
+            "soapgate_backend_waiting", "Requests in a backend's queue.", labels=labels
+        )
+        admin = GaugeMetricFamily(
+            "soapgate_backend_admin",
+            "1 for the administrative state that holds.",
+            labels=(*labels, "state"),
+        )
+        for pool_name, pool in self._metrics.pools.items():
+            for name, member in pool.members.items():
+                at = (pool_name, name)
+                up.add_metric(at, member.up)
+                inflight.add_metric(at, member.inflight)
+                waiting.add_metric(at, member.waiting)
+                for word in ADMIN_WORDS:
+                    admin.add_metric((*at, word), member.admin == word)
+        yield from (up, inflight, waiting, admin)
+
+    def _traffic(self) -> Iterator[Metric]:
+        metrics = self._metrics
+        is_open = GaugeMetricFamily(
+            "soapgate_connections_open", "Connections open now.", labels=("side",)
+        )
+        is_open.add_metric(("downstream",), metrics.connections_downstream)
+        is_open.add_metric(("upstream",), metrics.connections_upstream)
+        yield is_open
+        total = CounterMetricFamily(
+            "soapgate_connections",
+            "Connections accepted from clients, dialled to backends, and reused.",
+            labels=("how",),
+        )
+        octets = CounterMetricFamily(
+            "soapgate_bytes", "Octets read and sent.", labels=("side", "direction")
+        )
+        for how in ("accepted", "dialled", "reused"):
+            total.add_metric((how,), getattr(metrics, how))
+        for side in ("downstream", "upstream"):
+            for direction in ("read", "sent"):
+                octets.add_metric((side, direction), getattr(metrics, f"{side}_{direction}"))
+        yield from (total, octets)
+
+    def _last_failure(self) -> Iterator[Metric]:
+        info = InfoMetricFamily("soapgate_router_last_failure", "The last failure.")
+        when = GaugeMetricFamily(
+            "soapgate_router_last_failure_timestamp_seconds",
+            "When the last failure was, since the epoch.",
+        )
+        if self._metrics.last_failure is not None:
+            service, reason, at = self._metrics.last_failure
+            info.add_metric((), {"service": service or NO_SERVICE_LABEL, "reason": reason})
+            when.add_metric((), at)
+        yield from (info, when)

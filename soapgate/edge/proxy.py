@@ -1,0 +1,556 @@
+"""One exchange: a request to the right backend and its response back, as one story.
+
+    accept -> identify -> look up -> connect -> forward -> reply -> learn -> release
+
+`Exchange._story` is that line; each step is a method of that name, and the names are those of the
+log, the metrics and the design. What is decided is decided in `soapgate.core`; here it is done.
+
+The rules this file keeps, each a test of that name: body bytes unchanged; memory per exchange
+bounded; pinned before release; sent twice only if no byte had reached a backend, or the action is
+declared idempotent; one log line per exchange; a client that leaves is not a backend failure.
+
+The story is a coroutine driven by hand (`soapgate.edge.steps`): the connections `resume` it with
+what arrived. Stores that answer at once never suspend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure as TwistedFailure
+
+from soapgate.core.affinity import Affinity
+from soapgate.core.errors import Failure, Reason, StoreError
+from soapgate.core.faults import answer
+from soapgate.core.plan import HttpFacts, Plan
+from soapgate.core.pool import Pool
+from soapgate.core.routing import Identity, Refusal, Route, Terms, route
+from soapgate.core.scanner import Found, ScanLimits, Scanned, Scanner
+from soapgate.edge.downstream import Downstream
+from soapgate.edge.exchangelog import ExchangeLog, ExchangeRecord
+from soapgate.edge.flow import Flow, Outlet
+from soapgate.edge.framing import CHUNKED, Length
+from soapgate.edge.hops import last_hop, own_answer, traces
+from soapgate.edge.http11 import RequestHead, ResponseHead, soap_action
+from soapgate.edge.metrics import Metrics
+from soapgate.edge.steps import Steps
+from soapgate.edge.upstream import Dialer, UpstreamConnection
+
+_log = Logger()
+
+_SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))  # RFC 9110 9.2.1
+_GATEWAY_ERRORS = frozenset((502, 503, 504))
+
+
+class ClientLeft(Exception):
+    """The client closed its connection before its answer was whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What an exchange needs to know of the service it belongs to.
+
+    `queue`: seconds a request waits for a place of a full backend; `tries`: how many connections
+    are attempted for one request; `max_body`: most octets of a request body, 0 for no bound;
+    `keep`: most octets of a body that is kept for another try once bytes of it were sent.
+    """
+
+    name: str
+    plan: Plan
+    affinity: Affinity
+    pool: Pool
+    dialers: Mapping[str, Dialer]
+    terms: Terms
+    scan: ScanLimits
+    idempotent: frozenset[str] = frozenset()
+    queue: float = 10.0
+    tries: int = 3
+    max_body: int = 0
+    keep: int = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all exchanges share: `find(host, path, action)` chooses a service, `seconds` is the
+    clock (since the epoch), `flipped(pool, backend, up)` hears of backends that went up or down."""
+
+    find: Callable[[str, str, str], Service | None]
+    seconds: Callable[[], float]
+    log: ExchangeLog
+    metrics: Metrics
+    flipped: Callable[[Pool, str], None]
+
+
+class Exchange(Steps):
+    """One request and its response."""
+
+    __slots__ = (
+        "_answered", "_asked", "_desk", "_downstream", "_ends", "_excluded", "_flow", "_found",
+        "_fresh", "_head", "_identities", "_identity", "_kept", "_now", "_over", "_place",
+        "_record", "_route", "_scanned", "_stage", "_upstream",
+    )  # fmt: skip
+
+    def __init__(
+        self, desk: Desk, downstream: Downstream, head: RequestHead | None, now: float
+    ) -> None:
+        super().__init__()
+        self._desk = desk
+        self._downstream = downstream
+        self._head = head
+        self._now = now
+        self._flow: Flow = None  # type: ignore[assignment]  # set by start()
+        self._record = ExchangeRecord(client=downstream.peer, started=now)
+        self._scanned: Scanned | None = None
+        self._kept: list[bytes] = []  # body pieces read while identifying
+        self._found: list[Found] = []
+        self._ends: list[Found] = []
+        self._identities: tuple[Identity, ...] = ()
+        self._identity: Identity | None = None  # the one that decided
+        self._route: Route | None = None
+        self._fresh = False  # whether this exchange is the one that bound its id
+        self._excluded: set[str] = set()
+        self._place: Dialer | None = None  # whose maxconn we count against
+        self._upstream: UpstreamConnection | None = None
+        self._stage = "accept"
+        self._asked = False  # the client was asked for its body, or sent it unasked
+        self._answered = False  # bytes of an answer went down
+        self._over = False
+
+    # The story
+
+    async def _story(self) -> None:
+        service = self._accept()
+        await self._identify(service)
+        while True:
+            backend = await self._look_up(service)
+            try:
+                upstream = await self._connect(service, backend)
+                self._forward(service, upstream)
+                reply = await self._response(upstream)
+                break
+            except Failure as failure:
+                if not self._may_retry(service, failure):
+                    raise
+        pieces = await self._learn(service, upstream, reply)
+        await self._release(service, upstream, reply, pieces)
+
+    def _accept(self) -> Service:
+        """Whose exchange it is."""
+        head = self._head
+        record = self._record
+        self._desk.metrics.requests += 1
+        record.method = head.method.decode("latin-1")
+        record.target = head.target
+        record.action = action = soap_action(head.fields)
+        path = head.target.partition(b"?")[0].decode("latin-1")
+        service = self._desk.find(head.first(b"host").decode("latin-1"), path, action)
+        if service is None:
+            raise Failure("downstream", Reason.NO_SERVICE, "no service matches this request")
+        record.service = service.name
+        if service.max_body:
+            self._flow.most = most = service.max_body
+            size = head.framing.size if isinstance(head.framing, Length) else self._flow.received
+            if size > most:
+                raise Failure("downstream", Reason.TOO_LARGE, f"over {service.max_body} bytes")
+        return service
+
+    async def _identify(self, service: Service) -> None:
+        """Which ids the request carries."""
+        self._stage = "identify"
+        head, flow = self._head, self._flow
+        watch = service.plan.request
+        self._sort(watch.http(self._facts(head)))
+        if not watch.needs_envelope or (flow.done and not flow.received):
+            return
+        scanner = Scanner(
+            watch,
+            service.scan,
+            content_type=head.first(b"content-type"),
+            content_encoding=head.first(b"content-encoding"),
+            action=self._record.action,
+        )
+        try:
+            self._scanned = scanned = await self._scan(scanner, flow, self._kept, ask=True)
+        except Failure as failure:
+            self._record.scan = str(failure.reason)
+            self._scanned = Scanned.refused(scanner)
+            raise
+        self._record.scan = scanned.outcome
+        self._desk.metrics.scan("request", scanned.outcome)
+        self._sort(scanned.found)
+
+    async def _look_up(self, service: Service) -> str:
+        """Which backend it is."""
+        self._stage = "look up"
+        now = self._now
+        affinity = service.affinity
+        record = self._record
+        while True:
+            if self._found:
+                self._identities = await affinity.identify(self._found, now)
+            terms = service.terms
+            if self._fresh:  # no backend has seen the session yet: its first message may move
+                terms = replace(terms, lost="redispatch")
+            decision = route(terms, self._identities, service.pool, self._excluded)
+            identity = self._identity = decision.identity
+            if identity is not None:
+                record.profile, record.key = identity.profile, identity.key
+            if isinstance(decision, Refusal):
+                raise Failure("internal", decision.reason, decision.detail, retry_safe=True)
+            backend = decision.backend
+            if identity is not None:
+                identity = await self._hold(service, decision, identity, now)
+                if identity.pin is not None and identity.pin.backend != backend:
+                    continue  # somebody else decided first: follow
+                self._identity = identity
+            self._route = decision
+            record.route, record.reason = decision.kind, decision.reason
+            record.backend = backend
+            if decision.conflicts:
+                record.conflicts = decision.conflicts
+                self._desk.metrics.id_conflicts += decision.conflicts
+            record.decided = self._desk.seconds()
+            return backend
+
+    async def _hold(
+        self, service: Service, decision: Route, identity: Identity, now: float
+    ) -> Identity:
+        """Make the store agree with the decision before anything is sent."""
+        affinity = service.affinity
+        if decision.kind == "redispatched":
+            identity = await affinity.move(identity, decision.backend, now)
+        elif identity.pin is None and identity.bindable:
+            identity = await affinity.bind(identity, decision.backend, now)
+            if identity.pin is not None and identity.pin.backend == decision.backend:
+                self._fresh = True
+        if len(self._identities) > 1 and identity.pin is not None:
+            await affinity.alias(self._identities, identity, now)
+        return identity
+
+    async def _connect(self, service: Service, backend: str) -> UpstreamConnection:
+        """A place at the backend and a connection to it."""
+        self._stage = "connect"
+        record = self._record
+        dialer = service.dialers[backend]
+        if not dialer.enter():
+            await dialer.queue(self, service.queue)
+        self._place = dialer
+        record.tries += 1
+        record.dialled = self._desk.seconds()
+        upstream = dialer.take()
+        if upstream is None:
+            dialer.dial(self._dialled)
+            upstream = await self.wait(dialer)
+        record.connected = self._desk.seconds()
+        self._upstream = upstream
+        upstream.begin(self, self._head.method)
+        return upstream
+
+    def _forward(self, service: Service, upstream: UpstreamConnection) -> None:
+        """The request: what is at hand now, the rest as it comes."""
+        self._stage = "forward"
+        head, flow = self._head, self._flow
+        self._kept += flow.take()
+        outlet = Outlet(upstream.transport, chunked=head.framing is CHUNKED)
+        downstream = self._downstream
+        moved = self._route.kind == "redispatched" and not self._fresh
+        parts = [
+            head.forward,
+            traces(head, downstream.peer_bytes, downstream.scheme, redispatched=moved),
+        ]
+        if self._kept:
+            parts.append(outlet.frame(self._kept))
+        if flow.done:
+            parts.append(outlet.end(flow.reader.trailers))
+        else:
+            self._ask()
+        self._desk.metrics.routed_requests += 1
+        upstream.write(b"".join(parts))
+        if not flow.done or flow.received > service.keep:
+            self._kept = []  # from here on it cannot be sent again
+        if not flow.done:
+            flow.pour(outlet)
+
+    async def _response(self, upstream: UpstreamConnection) -> ResponseHead:
+        """The head of the response."""
+        self._stage = "reply"
+        upstream.await_head(self._desk.seconds())
+        reply = await self.wait(upstream)
+        self._desk.metrics.responses += 1
+        self._kept = []
+        self._record.answered = self._desk.seconds()
+        return reply
+
+    async def _learn(
+        self, service: Service, upstream: UpstreamConnection, reply: ResponseHead
+    ) -> list[bytes]:
+        """What the response says of sessions; returns the pieces of its body read meanwhile."""
+        self._stage = "learn"
+        pieces: list[bytes] = []
+        watch = service.plan.response
+        found = watch.http(HttpFacts(b"", reply.fields))
+        fault = reply.status >= 400
+        flow = upstream.flow
+        envelope = (watch.needs_envelope or self._ends) and not (flow.done and not flow.received)
+        scanned = await self._scan_reply(service, reply, flow, pieces) if envelope else None
+        if scanned is not None:
+            found += scanned.found
+            fault = fault or scanned.fault is True
+        self._judge(service, reply, scanned)
+        if found or self._ends:
+            await self._bind(service, found, fault=fault)
+        if self._identity is not None:
+            await service.affinity.touch(self._identity, self._now)
+        return pieces
+
+    async def _release(
+        self,
+        service: Service,
+        upstream: UpstreamConnection,
+        reply: ResponseHead,
+        pieces: list[bytes],
+    ) -> None:
+        """The response goes down: what is at hand in one write, the rest as it comes."""
+        self._stage = "release"
+        flow, request = upstream.flow, self._flow
+        settled = reply.keep_alive or request.done
+        head, chunked, keep = last_hop(self._head, reply, keep=settled)
+        outlet = self._downstream.outlet(chunked=chunked)
+        pieces += flow.take()
+        body = outlet.frame(pieces) if pieces else b""
+        if flow.done:
+            body += outlet.end(flow.reader.trailers)
+        self._answered = True
+        self._record.status = reply.status
+        outlet.write(head + body)
+        if not flow.done:
+            flow.pour(outlet)
+            await flow.poured()
+        self._record.sent = outlet.sent
+        self._desk.metrics.routed_responses += 1
+        if not request.done and reply.keep_alive:
+            # an answer before its question's end: the backend still reads, so let it
+            await request.poured()
+        self._let_go(keep=reply.keep_alive and request.done)
+        self._finish(keep=keep and request.done)
+
+    # Parts of the steps
+
+    def _facts(self, head: RequestHead) -> HttpFacts:
+        return HttpFacts(head.target, head.fields, client_address=self._downstream.peer)
+
+    def _sort(self, found: Any) -> None:
+        for one in found:
+            (self._ends if one.use == "end" else self._found).append(one)
+
+    async def _scan(
+        self, scanner: Scanner, flow: Flow, kept: list[bytes], *, ask: bool = False
+    ) -> Scanned:
+        while True:
+            if ask:
+                self._ask()
+            piece = await flow.piece()
+            if not piece:
+                return scanner.close()
+            kept.append(piece)
+            scanned = scanner.feed(piece)
+            if scanned is not None:
+                return scanned
+
+    async def _scan_reply(
+        self, service: Service, reply: ResponseHead, flow: Flow, pieces: list[bytes]
+    ) -> Scanned | None:
+        scanner = Scanner(
+            service.plan.response,
+            service.scan,
+            content_type=reply.first(b"content-type"),
+            content_encoding=reply.first(b"content-encoding"),
+            action=self._record.action,
+        )
+        try:
+            scanned = await self._scan(scanner, flow, pieces)
+        except Failure as failure:
+            if failure.source == "upstream":
+                raise
+            # an envelope we cannot read is still the backend's answer: it passes, nothing learnt
+            self._record.reply_scan = str(failure.reason)
+            self._desk.metrics.scan("response", str(failure.reason))
+            return None
+        self._record.reply_scan = scanned.outcome
+        self._desk.metrics.scan("response", scanned.outcome)
+        return scanned
+
+    async def _bind(self, service: Service, found: list[Found], *, fault: bool) -> None:
+        """Bind what was learnt; end what ended, unless the answer was a fault."""
+        learned = [one for one in found if one.use == "learn"]
+        ends = [] if fault else [*self._ends, *(one for one in found if one.use == "end")]
+        named = [*learned, *self._found, *ends]
+        if learned:
+            self._record.learned = len(learned)
+            self._desk.metrics.learn_conflicts += await service.affinity.learn(
+                named, self._record.backend, self._identity, self._now
+            )
+        if ends:
+            await service.affinity.end(named, self._now)
+
+    def _judge(self, service: Service, reply: ResponseHead, scanned: Scanned | None) -> None:
+        """An answer speaks for its backend, unless it is a gateway's excuse without an envelope."""
+        excuse = reply.status in _GATEWAY_ERRORS and (scanned is None or scanned.soap is None)
+        self._mark(service, not excuse)
+
+    def _mark(self, service: Service, ok: bool) -> None:
+        member = service.pool.members.get(self._record.backend)
+        if member is not None and member.mark(ok):
+            self._desk.flipped(service.pool, member.name)
+
+    def _ask(self) -> None:
+        """`Expect: 100-continue` is answered when the body is wanted, and only then."""
+        if not self._asked:
+            self._asked = True
+            if self._head.expects_continue and not self._flow.received:
+                self._downstream.go_on()
+
+    def _may_retry(self, service: Service, failure: Failure) -> bool:
+        """Rules 3 to 5 of the design's section 7; leaves everything ready for another try."""
+        upstream, record = self._upstream, self._record
+        if failure.source != "upstream" or failure.reason is Reason.UPSTREAM_TIMEOUT:
+            return False
+        self._mark(service, False)
+        if record.tries >= service.tries:
+            return False
+        self._desk.metrics.retries += 1
+        if upstream is None or not upstream.sent:
+            self._let_go(keep=False)
+            # a pinned request meets its own backend twice before that counts as gone
+            if self._route.kind != "pinned" or record.tries > 1:
+                self._excluded.add(record.backend)
+            return True
+        again = self._head.method in _SAFE_METHODS or record.action in service.idempotent
+        if not again or not upstream.reused or not self._kept_whole():
+            return False
+        self._let_go(keep=False)
+        return True
+
+    def _kept_whole(self) -> bool:
+        flow = self._flow
+        return flow.done and sum(map(len, self._kept)) == flow.received
+
+    # How it ends
+
+    def _refuse(self, failure: Failure) -> None:
+        record = self._record
+        record.detail = failure.detail
+        if record.route != "refused":
+            record.route, record.reason = "refused", str(failure.reason)
+        self._desk.metrics.failure(record.service, record.reason, self._desk.seconds())
+        self._let_go(keep=False)
+        if self._answered:
+            self._downstream.abort()
+            self._finish(keep=False)
+            return
+        scanned = self._scanned
+        reply = answer(
+            failure.reason,
+            failure.detail,
+            soap=scanned.soap if scanned else None,
+            relates_to=scanned.message_id if scanned else None,
+        )
+        record.status = reply.status
+        head = self._head
+        flow = self._flow
+        keep = head is not None and head.keep_alive and flow.done and head.minor == 1
+        outlet = self._downstream.outlet(chunked=False)
+        self._answered = True
+        body = head is None or head.method != b"HEAD"
+        outlet.write(own_answer(reply, body=body, keep=keep))
+        record.sent = outlet.sent
+        if flow is not None and not flow.done:
+            flow.drop()
+        self._finish(keep=keep)
+
+    def _let_go(self, *, keep: bool) -> None:
+        """Give back the connection and the place at the backend."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            flow = upstream.flow
+            upstream.release(keep=keep and flow is not None and flow.done)
+        place, self._place = self._place, None
+        if place is not None:
+            place.leave()
+
+    def _finish(self, *, keep: bool) -> None:
+        """One log line, one metric, always; then the next request."""
+        if self._over:
+            return
+        self._over = True
+        record, desk = self._record, self._desk
+        record.finished = desk.seconds()
+        if self._flow is not None:
+            record.read = self._flow.received
+        desk.log.record(record)
+        desk.metrics.exchange(record.service, record.route, record.reason, record.seconds)
+        self._coroutine = None
+        self._downstream.finished(keep=keep)
+
+    # Its beginning and its errors
+
+    def start(self, failure: Failure | None = None) -> None:
+        """Begin; with `failure` only to refuse."""
+        self._flow = self._downstream.flow
+        if failure is not None:
+            self._refuse(failure)
+            return
+        self._run(self._story())
+
+    def _broke(self, error: Exception) -> None:
+        if isinstance(error, Failure):
+            self._refuse(error)
+        elif isinstance(error, ClientLeft):
+            self._record.left = True
+            self._desk.metrics.clients_left += 1
+            self._let_go(keep=False)
+            self._finish(keep=False)
+        elif isinstance(error, StoreError):
+            self._refuse(Failure("internal", Reason.STORE, str(error)))
+        else:
+            _log.failure("an exchange failed at {step}", TwistedFailure(error), step=self._stage)
+            self._refuse(Failure("internal", Reason.INTERNAL, f"at {self._stage}"))
+
+    # From the connections
+
+    def _dialled(self, upstream: UpstreamConnection | None, why: str) -> bool:
+        dialer = self._place
+        if dialer is None or self._waits_for is not dialer:
+            return False
+        if upstream is not None:
+            return self.resume(dialer, upstream)
+        self.fail(Failure("upstream", Reason.NO_BACKEND, why, retry_safe=True))
+        return True
+
+    def interim(self, head: ResponseHead) -> None:
+        """A 1xx of the backend: 100 was answered here, others go to who understands them
+        (RFC 9110 15.2)."""
+        if head.status != 100 and self._head.minor and not self._answered:
+            self._downstream.outlet(chunked=False).write(head.forward + b"\r\n")
+
+    def upstream_lost(self, upstream: UpstreamConnection, why: str) -> None:
+        """The backend's connection ended before its response did."""
+        if upstream is self._upstream:
+            self.fail(Failure("upstream", Reason.UPSTREAM_BROKEN, why))
+
+    def downstream_stalled(self) -> None:
+        """The response waits for the client; a client that takes nothing for too long has left."""
+        if self._downstream.stalled(self._desk.seconds()):
+            self._downstream.abort()
+            self.client_left()
+
+    def client_left(self) -> None:
+        """The client closed its connection: stop, keep the pin, blame no backend."""
+        if self._coroutine is None:
+            return
+        self._record.route = self._record.route or "refused"
+        self._record.reason = self._record.reason or "client-left"
+        self.fail(ClientLeft())

@@ -1,0 +1,71 @@
+"""When to look for pins that nobody asks for any more: a little now and then, never all at once.
+
+`soapgate.core.sweep.Sweep` knows what to look for; this knows the clock. A whole walk begins
+every `REST` seconds and takes a batch a `STEP`, so that a million pins are walked in some minutes
+at under one hundredth of a processor, and a small store is walked in one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, ensureDeferred, succeed
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from soapgate.core.errors import StoreError
+from soapgate.core.pins import Lifetime, PinStore
+from soapgate.core.sweep import Sweep
+from soapgate.edge.metrics import Metrics
+
+_log = Logger()
+
+STEP = 0.1  # seconds between two batches of one walk
+BATCH = 400  # pins: about a millisecond of an LMDB store
+REST = 30.0  # seconds between the end of a walk and the next
+
+
+class Sweeper:
+    """Walks the store with a `Sweep` and tells the metrics what is held."""
+
+    def __init__(self, reactor: Any, store: PinStore, metrics: Metrics) -> None:
+        self._reactor = reactor
+        self._store = store
+        self._metrics = metrics
+        self._sweep = Sweep(store, {})
+        self._next_walk = 0.0
+        self._loop = LoopingCall(self._turn)
+        self._loop.clock = reactor
+
+    def use(self, lifetimes: Mapping[str, Lifetime]) -> None:
+        """Judge by these lifetimes, by service, from the next walk on, which begins now."""
+        self._sweep = Sweep(self._store, lifetimes)
+        self._next_walk = 0.0
+
+    def start(self) -> None:
+        """Walk from now on."""
+        self._loop.start(STEP, now=False)
+
+    def stop(self) -> None:
+        """Walk no more."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def _turn(self) -> Deferred[None]:
+        if self._reactor.seconds() < self._next_walk:
+            return succeed(None)
+        return ensureDeferred(self._step())
+
+    async def _step(self) -> None:
+        sweep = self._sweep
+        before = sweep.dropped
+        try:
+            ended = await sweep.step(self._reactor.seconds(), BATCH)
+        except StoreError as error:
+            _log.error("the sweep of the pin store failed: {error}", error=error)
+            ended = True
+        self._metrics.pin_event("expired", sweep.dropped - before)
+        if ended:
+            self._metrics.pins = sweep.held
+            self._next_walk = self._reactor.seconds() + REST
