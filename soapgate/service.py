@@ -1,0 +1,459 @@
+"""The composition root: a configuration becomes a running gateway, and this is where all meet.
+
+    listeners -> Front -> Exchange -> Service (plan, affinity, pool) -> Dialer -> backend
+                                    \\-> pin store, exchange log, metrics
+    admin site, health probes, pin sweep, deadlines: beside it
+
+Everything is made here and handed to who needs it; nobody else reaches for anybody. A reload makes
+new services from the new file and swaps the table of them: exchanges under way keep the service
+they began with, pools keep the live state of the backends that stay, pins are not touched.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service as TwistedService
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
+
+import soapgate
+from soapgate.config import Config, PoolConfig, load
+from soapgate.core.affinity import Affinity
+from soapgate.core.errors import ConfigError, SoapgateError
+from soapgate.core.pins import Keys, PinStore
+from soapgate.core.plan import Plan
+from soapgate.core.policies import POLICIES
+from soapgate.core.pool import Admin, Member, Pool
+from soapgate.core.services import match
+from soapgate.edge.admin import make_site
+from soapgate.edge.adminapi import ServiceInfo
+from soapgate.edge.deadlines import Deadlines
+from soapgate.edge.downstream import Downstream, DownstreamTimes, Front
+from soapgate.edge.exchangelog import ExchangeLog
+from soapgate.edge.health import Probes, Seen
+from soapgate.edge.http11 import HeadLimits, RequestHead
+from soapgate.edge.metrics import Metrics
+from soapgate.edge.proxy import Desk, Exchange, Service
+from soapgate.edge.sweeping import Sweeper
+from soapgate.edge.tls import client_options
+from soapgate.edge.upstream import Dialer, UpstreamTimes
+from soapgate.stores import open_store
+
+_log = Logger()
+
+FLUSH_SECONDS = 0.5  # how long a log line may wait for company
+SYNC_SECONDS = 1.0  # how much a crash of the operating system may cost
+
+
+@dataclass
+class _Running:
+    """One pool with its connections."""
+
+    pool: Pool
+    dialers: dict[str, Dialer] = field(default_factory=dict)
+
+
+class Gateway(TwistedService):
+    """A whole gateway as a Twisted service; it is also the admin side's `View`."""
+
+    version = soapgate.__version__
+
+    def __init__(self, reactor: Any, config: Config, path: Path | None = None) -> None:
+        """`path`: the file that `config` came from, for reloads and relative paths. Raises
+        SoapgateError for what cannot be made of the configuration."""
+        self.started = reactor.seconds()
+        self._reactor = reactor
+        self._path = path
+        self._base = path.parent if path is not None else Path()
+        self._config = config
+        gateway = config.gateway
+        self.store: PinStore = open_store(
+            gateway.pins,
+            max_pins=gateway.max_pins,
+            when_full=gateway.when_full,
+            base=self._base,
+        )
+        self.keys = Keys(self.store.secret)
+        self.metrics = Metrics()
+        self._log_file: Any = None
+        self._open_log()
+        self._log = ExchangeLog(self._write_log, gateway.log, reactor.seconds)
+        self._deadlines = Deadlines(reactor)
+        self._pools: dict[str, _Running] = {}
+        self.services: Mapping[str, ServiceInfo] = {}
+        self._table: Mapping[str, Service] = {}
+        self._rules = config.rules
+        self._front = Front(
+            self._exchange,
+            self._deadlines,
+            _downstream_times(config),
+            _head_limits(config),
+            config.limits.connections,
+        )
+        self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, self.flipped)
+        self._probes = Probes(reactor, self._probed)
+        self._sweeper = Sweeper(reactor, self.store, self.metrics)
+        self._loops: list[LoopingCall] = []
+        self._ports: dict[str, Any] = {}
+        self._admin_port: Any = None
+        self._apply(config)
+
+    # The configuration made real
+
+    def _apply(self, config: Config) -> None:
+        """Make everything that a reload may change; all that can fail comes first."""
+        tls = {name: self._tls(pool) for name, pool in config.pool.items()}
+        plans = {name: self._plan(config, name) for name in config.service}
+        self._config = config
+        for name, pool in config.pool.items():
+            self._run_pool(name, pool, tls[name])
+        for name in [name for name in self._pools if name not in config.pool]:
+            for dialer in self._pools.pop(name).dialers.values():
+                dialer.close()
+        self._front.times = _downstream_times(config)
+        self._front.most = config.limits.connections
+        self._table = {name: self._service(name, plan) for name, plan in plans.items()}
+        self._rules = config.rules
+        self.services = {name: self._info(name) for name in config.service}
+        self.metrics.reconcile(config.service, self.pools)
+        self._sweeper.use({name: one.lifetime for name, one in config.service.items()})
+        self._probes.watch(self.pools)
+
+    def _plan(self, config: Config, name: str) -> Plan:
+        return Plan(config.profiles_for(name), config.limits.scan)
+
+    def _tls(self, pool: PoolConfig) -> dict[str, Any]:
+        options: dict[str, Any] = {}
+        for backend in pool.backends():
+            if backend.tls:
+                files = {
+                    kind: self._base / path if path else None
+                    for kind, path in (
+                        ("ca", pool.tls.ca),
+                        ("cert", pool.tls.cert),
+                        ("key", pool.tls.key),
+                    )
+                }
+                host = pool.tls.server_name or backend.host
+                options[backend.name] = client_options(host, verify=pool.tls.verify, **files)
+                if not pool.tls.verify:
+                    _log.warn("backend {name} is not verified: verify = false", name=backend.name)
+        return options
+
+    def _run_pool(self, name: str, config: PoolConfig, tls: Mapping[str, Any]) -> None:
+        policy = POLICIES[config.policy]
+        running = self._pools.get(name)
+        if running is None:
+            pool = Pool(name, config.backends(), policy, config.probe)
+            running = self._pools[name] = _Running(pool)
+        else:
+            running.pool.replace(config.backends(), policy=policy, health=config.probe)
+        times = _upstream_times(self._config)
+        limits = _head_limits(self._config)
+        for backend, member in running.pool.members.items():
+            dialer = running.dialers.get(backend)
+            if dialer is not None and dialer.member is member:
+                dialer.times = times
+                dialer.use(tls.get(backend))
+                continue
+            if dialer is not None:
+                dialer.close()
+            running.dialers[backend] = Dialer(
+                self._reactor, member, self._deadlines, times, limits, self.metrics,
+                tls.get(backend),
+            )  # fmt: skip
+        for backend in [one for one in running.dialers if one not in running.pool.members]:
+            running.dialers.pop(backend).close()
+
+    def _service(self, name: str, plan: Plan) -> Service:
+        config = self._config.service[name]
+        running = self._pools[config.pool or ""]
+        limits = self._config.limits
+        affinity = Affinity(self.store, self.keys, name, config.lifetime, plan.order)
+        return Service(
+            name,
+            plan,
+            affinity,
+            running.pool,
+            running.dialers,
+            config.terms,
+            limits.scan,
+            frozenset(config.idempotent),
+            queue=self._config.timeouts.queue,
+            tries=self._config.pool_of(name).attempts,
+            max_body=limits.max_body,
+            keep=limits.keep_for_retry,
+        )
+
+    def _info(self, name: str) -> ServiceInfo:
+        config = self._config.service[name]
+        return ServiceInfo(
+            name,
+            config.pool or "",
+            config.rule(name),
+            tuple(profile.name for profile in self._config.profiles_for(name)),
+            config.terms,
+            config.lifetime,
+            name,
+        )
+
+    # What exchanges ask
+
+    def _exchange(self, downstream: Downstream, head: RequestHead | None, now: float) -> Exchange:
+        return Exchange(self._desk, downstream, head, now)
+
+    def _find(self, host: str, path: str, action: str) -> Service | None:
+        name = match(self._rules, host, path, action)
+        return self._table[name] if name is not None else None
+
+    # What the admin side asks
+
+    @property
+    def pools(self) -> Mapping[str, Pool]:
+        """The pools by name."""
+        return {name: running.pool for name, running in self._pools.items()}
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._reactor.seconds()
+
+    def ready(self) -> tuple[bool, list[str]]:
+        """Whether exchanges are served, and what stands against it."""
+        reasons = []
+        if self._front.closing:
+            reasons.append("stopping")
+        if not self._ports:
+            reasons.append("not listening yet")
+        reasons += [
+            f"pool {pool.name}: no backend is up and ready"
+            for pool in self.pools.values()
+            if not any(member.accepts_new(None) for member in pool.members.values())
+        ]
+        return not reasons, reasons
+
+    def set_admin(self, pool: Pool, member: Member, word: Admin) -> None:
+        """Do what an operator said of a backend."""
+        before, member.admin = member.admin, word
+        if before != word:
+            _log.info(
+                "backend {pool}/{name} is {word}, was {before}",
+                pool=pool.name, name=member.name, word=word, before=before,
+            )  # fmt: skip
+            self._probes.watch(self.pools)
+
+    def last_probe(self, pool: str, backend: str) -> Seen | None:
+        """The last active probe of a backend."""
+        return self._probes.last(pool, backend)
+
+    def flipped(self, pool: Pool, name: str) -> None:
+        """Say that an exchange or a probe took a backend down or brought it up."""
+        member = pool.members[name]
+        _log.info(
+            "backend {pool}/{name} is {state}",
+            pool=pool.name, name=name, state="up" if member.up else "down",
+        )  # fmt: skip
+
+    def _probed(self, pool: Pool, member: Member) -> None:
+        self.flipped(pool, member.name)
+
+    # The exchange log's file
+
+    def _open_log(self) -> None:
+        """Open, or open anew after a rotation."""
+        if self._log_file is not None:
+            self._log_file.close()
+            self._log_file = None
+        target = self._config.gateway.log_to
+        if target == "stdout" or self._config.gateway.log == "none":
+            return
+        path = self._base / target
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._log_file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise ConfigError([f"log_to: {path} cannot be opened: {error.strerror}"]) from None
+
+    def _write_log(self, lines: bytes) -> None:
+        if self._log_file is not None:
+            self._log_file.write(lines)
+            return
+        left = memoryview(lines)
+        while left:
+            left = left[os.write(1, left) :]
+
+    # Life
+
+    async def listen(self) -> None:
+        """Accept on every endpoint; raises ConfigError naming one that does not."""
+        for text in self._config.gateway.listen:
+            self._ports[text] = await self._open(text, self._front)
+        admin = self._config.gateway.admin
+        if admin:
+            self._admin_port = await self._open(admin, make_site(self))
+        where = ", ".join(_address(port) for port in self._ports.values())
+        beside = f"; admin on {_address(self._admin_port)}" if self._admin_port else ""
+        sys.stderr.write(f"soapgate {self.version} ready on {where}{beside}; pid {os.getpid()}\n")
+        sys.stderr.flush()
+
+    async def _open(self, text: str, factory: Any) -> Any:
+        try:
+            return await serverFromString(self._reactor, text).listen(factory)
+        except Exception as error:
+            raise ConfigError([f"listen on {text!r}: {error}"]) from None
+
+    def startService(self) -> None:
+        """Begin everything but listening, which `listen` does."""
+        super().startService()
+        for note in getattr(self.store, "notes", ()):
+            _log.warn("{note}", note=note)
+        self._deadlines.start()
+        self._sweeper.start()
+        for seconds, what in ((FLUSH_SECONDS, self._log.flush), (SYNC_SECONDS, self._sync)):
+            loop = LoopingCall(what)
+            loop.clock = self._reactor
+            loop.start(seconds, now=False)
+            self._loops.append(loop)
+
+    def _sync(self) -> None:
+        try:
+            self.store.sync()
+        except SoapgateError as error:
+            _log.error("pins are not synced: {error}", error=error)
+
+    def stopService(self) -> Deferred[Any]:
+        """Take no new connection, let running exchanges finish for `grace` seconds, then end."""
+        super().stopService()
+        stopped = [Deferred() for _ in self._ports]
+        closing = [port.stopListening() for port in self._ports.values()]
+        if self._admin_port is not None:
+            closing.append(self._admin_port.stopListening())
+        del stopped
+        emptied: Deferred[None] = Deferred()
+        timer = self._reactor.callLater(self._config.timeouts.grace, self._give_up)
+        self._front.drain(lambda: None if emptied.called else emptied.callback(None))
+
+        def end(_: Any) -> None:
+            if timer.active():
+                timer.cancel()
+            self._end()
+
+        return DeferredList([emptied, *(one for one in closing if one is not None)]).addBoth(end)
+
+    def _give_up(self) -> None:
+        left = list(self._front.open)
+        if left:
+            _log.warn("{n} connections were still busy after the grace time", n=len(left))
+        for downstream in left:
+            downstream.abort()
+
+    def _end(self) -> None:
+        self._probes.stop()
+        self._sweeper.stop()
+        self._deadlines.stop()
+        for loop in self._loops:
+            loop.stop()
+        for running in self._pools.values():
+            for dialer in running.dialers.values():
+                dialer.close()
+        self._log.flush()
+        self.store.close()
+
+    def reload(self) -> bool:
+        """Take the file anew; a bad one changes nothing and says why."""
+        if self._path is None:
+            _log.warn("nothing to reload: the gateway was started without a file")
+            return False
+        try:
+            config = load(self._path)
+            for key in ("pins", "listen", "admin", "max_pins", "when_full", "log", "log_to"):
+                if getattr(config.gateway, key) != getattr(self._config.gateway, key):
+                    _log.warn("[gateway] {key} changes at the next start only", key=key)
+            config = _keep_gateway(config, self._config)
+            self._apply(config)
+            self._open_log()
+        except SoapgateError as error:
+            _log.error("not reloaded, nothing changed:\n{error}", error=error)
+            return False
+        _log.info("reloaded {path}", path=str(self._path))
+        return True
+
+
+def _keep_gateway(new: Config, old: Config) -> Config:
+    from dataclasses import replace
+
+    return replace(new, gateway=old.gateway)
+
+
+def _head_limits(config: Config) -> HeadLimits:
+    limits = config.limits
+    return HeadLimits(limits.head, limits.fields, limits.target)
+
+
+def _downstream_times(config: Config) -> DownstreamTimes:
+    times = config.timeouts
+    return DownstreamTimes(
+        head=times.head,
+        idle=times.idle,
+        exchange=times.exchange,
+        stalled=times.response_idle,
+        body_rate=times.body_rate,
+        body_grace=times.body_grace,
+    )
+
+
+def _upstream_times(config: Config) -> UpstreamTimes:
+    times = config.timeouts
+    return UpstreamTimes(
+        connect=times.connect,
+        response=times.response,
+        response_idle=times.response_idle,
+        keep=times.upstream_idle,
+    )
+
+
+def _address(port: Any) -> str:
+    host = port.getHost()
+    if hasattr(host, "port"):
+        return f"{host.host}:{host.port}"
+    return str(getattr(host, "name", host))
+
+
+def run(config: Config, path: Path | None = None) -> int:
+    """Run a gateway in the foreground until SIGTERM or SIGINT. Returns the exit status: 0 after an
+    orderly end, 1 if it could not start (each reason on stderr)."""
+    from soapgate.edge.turn import install
+
+    reactor = install()
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
+    try:
+        gateway = Gateway(reactor, config, path)
+    except SoapgateError as error:
+        sys.stderr.write(f"soapgate: {error}\n")
+        return 1
+    status = 0
+
+    def failed(failure: Any) -> None:
+        nonlocal status
+        status = 1
+        sys.stderr.write(f"soapgate: {failure.getErrorMessage()}\n")
+        reactor.stop()
+
+    def begin() -> None:
+        gateway.startService()
+        ensureDeferred(gateway.listen()).addErrback(failed)
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(gateway.reload))
+
+    reactor.callWhenRunning(begin)
+    reactor.addSystemEventTrigger("before", "shutdown", gateway.stopService)
+    reactor.run()
+    return status

@@ -1,0 +1,268 @@
+"""From the tables of a TOML file to a `Config`: table by table, then what spans tables.
+
+Each table is validated on its own, so a defect in one hides none in another, and the checks that
+span tables go by the names that the file declares, even of tables that are themselves defective:
+one slip, one line. All is said before anything is raised.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from soapgate import units
+from soapgate.config import (
+    Config,
+    Gateway,
+    Limits,
+    PoolConfig,
+    ServiceConfig,
+    Table,
+    Timeouts,
+)
+from soapgate.core.errors import ConfigError
+from soapgate.core.locations import check_namespace
+from soapgate.core.profiles import Profile, catalogue, read_profile
+from soapgate.core.services import shadowed
+from soapgate.problems import Place, Problems, among, unknown_name, unknown_table
+
+TABLES = ("gateway", "limits", "timeouts", "namespaces", "pool", "service", "profile")
+
+_PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)  # NCName, its ASCII part
+_PROFILE_KEY = re.compile(r"key '([a-z]+(?:\.[\w.-]+)?)(?:\[(\d+)\])?': ")
+
+Model = TypeVar("Model", bound=Table)
+
+
+def read(tables: Mapping[str, Any], name: str) -> Config:
+    """Check everything, then raise ConfigError with all defects or return the Config."""
+    problems = Problems(name)
+    for key in tables:
+        if key not in TABLES:
+            problems.say((key,), unknown_table(key, TABLES))
+    config = _Reader(tables, problems).read()
+    problems.raise_any()
+    return config
+
+
+class _Reader:
+    """One reading of one file."""
+
+    def __init__(self, tables: Mapping[str, Any], problems: Problems) -> None:
+        self._tables = tables
+        self._problems = problems
+
+    def read(self) -> Config:
+        """A Config that may be used only if no problem was said."""
+        gateway = self._model(Gateway, ("gateway",), self._table("gateway")) or Gateway()
+        limits = self._model(Limits, ("limits",), self._table("limits")) or Limits()
+        timeouts = self._model(Timeouts, ("timeouts",), self._table("timeouts")) or Timeouts()
+        namespaces = self._namespaces()
+        pools = self._named(PoolConfig, "pool")
+        services = self._named(ServiceConfig, "service")
+        profiles = self._profiles(namespaces)
+        config = Config(gateway, limits, timeouts, namespaces, pools, services, profiles)
+        self._check_endpoints(gateway)
+        for pool_name, pool in pools.items():
+            self._check_pool(pool_name, pool)
+        services = self._with_pools(services)
+        for service_name, service in services.items():
+            self._check_service(service_name, service)
+        config = replace(config, service=services)
+        for dead, earlier in shadowed(config.rules):
+            self._problems.say(
+                ("service", dead), f"is never reached: [service.{earlier}] above it takes all"
+            )
+        return config
+
+    # -- tables
+
+    def _table(self, key: str) -> dict[str, Any]:
+        found = self._tables.get(key, {})
+        if isinstance(found, dict):
+            return found
+        self._problems.say((key,), "allowed is a table", found)
+        return {}
+
+    def _model(self, model: type[Model], path: tuple[str, ...], table: object) -> Model | None:
+        try:
+            return model.model_validate(table)
+        except ValidationError as error:
+            self._problems.add(path, error, model)
+            return None
+
+    def _named(self, model: type[Model], key: str) -> dict[str, Model]:
+        read = {}
+        for name, table in self._table(key).items():
+            self._check_name((key, name))
+            found = self._model(model, (key, name), table)
+            if found is not None:
+                read[name] = found
+        return read
+
+    def _check_name(self, path: tuple[str, str]) -> None:
+        try:
+            units.name(path[1])
+        except ValueError as error:
+            self._problems.say(path, str(error))
+
+    def _namespaces(self) -> dict[str, tuple[str, ...]]:
+        read = {}
+        for prefix, value in self._table("namespaces").items():
+            wrong = _not_namespaces(prefix, value)
+            if wrong:
+                self._problems.say(("namespaces", prefix), wrong, value)
+            else:
+                read[prefix] = (value,) if isinstance(value, str) else tuple(value)
+        return read
+
+    def _profiles(self, namespaces: Mapping[str, tuple[str, ...]]) -> dict[str, Profile]:
+        read = {}
+        for name, table in self._table("profile").items():
+            self._check_name(("profile", name))
+            if not isinstance(table, dict):
+                self._problems.say(("profile", name), "allowed is a table", table)
+                continue
+            try:
+                read[name] = read_profile(name, table, namespaces)
+            except ConfigError as error:
+                for line in error.problems:
+                    self._problems.say(*_of_profile(name, line))
+        return read
+
+    # -- what spans tables
+
+    def _check_endpoints(self, gateway: Gateway) -> None:
+        seen: dict[tuple[str, str, str], str] = {}
+        places = [(("gateway", "listen", n), one) for n, one in enumerate(gateway.listen)]
+        if gateway.admin is not None:
+            places.append((("gateway", "admin"), gateway.admin))
+        for path, endpoint in places:
+            taken = units.address(endpoint)
+            if taken is None:
+                continue
+            if taken in seen:
+                self._problems.say(path, f'listens where "{seen[taken]}" does', endpoint)
+            seen.setdefault(taken, endpoint)
+
+    def _check_pool(self, name: str, pool: PoolConfig) -> None:
+        seen: set[str] = set()
+        for number, backend in enumerate(pool.backend):
+            if backend.name in seen:
+                self._problems.say(
+                    ("pool", name, "backend", number, "name"),
+                    "used twice; a pin names its backend, so every name is used once",
+                    backend.name,
+                )
+            seen.add(backend.name)
+        if pool.backend and all(backend.backup for backend in pool.backend):
+            self._problems.say(
+                ("pool", name, "backend"), "all are backup; at least one must not be"
+            )
+        self._check_tls(name, pool)
+
+    def _check_tls(self, name: str, pool: PoolConfig) -> None:
+        tls, path = pool.tls, ("pool", name, "tls")
+        if not tls.model_fields_set:
+            return
+        if not any(backend.url.startswith("https:") for backend in pool.backend):
+            self._problems.say(path, "no backend of the pool has an https:// url")
+        if tls.key and not tls.cert:
+            self._problems.say((*path, "key"), "cert is missing, a key needs one", tls.key)
+        for key in ("ca", "server_name"):
+            if not tls.verify and getattr(tls, key):
+                self._problems.say(
+                    (*path, key), "has no meaning with verify = false", getattr(tls, key)
+                )
+
+    def _with_pools(self, services: Mapping[str, ServiceConfig]) -> dict[str, ServiceConfig]:
+        """The services with their pools filled in; one that takes all if the file has none."""
+        declared = list(self._table("pool"))
+        if not declared:
+            self._problems.say(("pool",), "is missing; at least one [pool.NAME] is needed")
+            return dict(services)
+        if not self._table("service"):
+            if len(declared) == 1:
+                # its name is the scope of the pins: [service.POOL], written later, finds them
+                return {declared[0]: ServiceConfig(pool=declared[0])}
+            self._problems.say(
+                ("service",), "is missing; with several pools at least one [service.NAME] is needed"
+            )
+        return {name: self._with_pool(name, one, declared) for name, one in services.items()}
+
+    def _with_pool(self, name: str, service: ServiceConfig, declared: list[str]) -> ServiceConfig:
+        if service.pool is not None:
+            return service
+        if len(declared) == 1:
+            return service.model_copy(update={"pool": declared[0]})
+        self._problems.say(
+            ("service", name, "pool"), f"is missing; allowed are {among(sorted(declared))}"
+        )
+        return service
+
+    def _check_service(self, name: str, service: ServiceConfig) -> None:
+        path = ("service", name)
+        declared = self._table("pool")
+        if service.pool is not None and declared and service.pool not in declared:
+            self._problems.say(
+                (*path, "pool"), unknown_name("pool", service.pool, declared), service.pool
+            )
+        self._check_sessions(name, service.sessions or ())
+
+    def _check_sessions(self, name: str, sessions: Iterable[str]) -> None:
+        known = {*catalogue(), *self._table("profile")}
+        seen = set()
+        for number, profile in enumerate(sessions):
+            path = ("service", name, "sessions", number)
+            if profile in seen:
+                self._problems.say(path, "named twice", profile)
+            elif profile not in known:
+                self._problems.say(path, unknown_name("profile", profile, known), profile)
+            seen.add(profile)
+
+
+def _not_namespaces(prefix: str, value: object) -> str:
+    """What is wrong with an entry of [namespaces]; "" if nothing is."""
+    if not _PREFIX.fullmatch(prefix) or prefix.lower().startswith("xml"):
+        return "allowed is an XML prefix"
+    uris = [value] if isinstance(value, str) else value
+    if not isinstance(uris, list) or not uris or not all(isinstance(uri, str) for uri in uris):
+        return 'allowed are a namespace, "urn:shop", its start, "urn:shop:*", or a list of them'
+    return next((wrong for uri in uris if (wrong := check_namespace(uri))), "")
+
+
+def _of_profile(name: str, line: str) -> tuple[Place, str]:
+    """Where a sentence of `read_profile` belongs, and the sentence without that."""
+    rest = line.removeprefix(f"profile {name!r}: ")
+    found = _PROFILE_KEY.match(rest)
+    if found is None:
+        return ("profile", name), rest
+    index = (int(found[2]),) if found[2] else ()
+    return ("profile", name, *found[1].split("."), *index), rest[found.end() :]
+
+
+def remarks(config: Config, name: str) -> list[str]:
+    """What is allowed and probably not meant, a line each: roles that nobody has, pools and
+    profiles that nothing uses. `name` is what the lines call the file."""
+    said = Problems(name)
+    used_profiles: set[str] = set()
+    for service_name, service in config.service.items():
+        used_profiles.update(one.name for one in config.profiles_for(service_name))
+        roles = {role for one in config.pool_of(service_name).backend for role in one.roles}
+        if service.role is not None and service.role not in roles:
+            said.say(
+                ("service", service_name, "role"),
+                f"no backend of [pool.{service.pool}] has this role, so nothing can be served",
+                service.role,
+            )
+    used_pools = {service.pool for service in config.service.values()}
+    for pool in config.pool.keys() - used_pools:
+        said.say(("pool", pool), "no service uses it")
+    for profile in config.profile:
+        if profile not in used_profiles:
+            said.say(("profile", profile), "no service uses it; name it in sessions")
+    return said.lines

@@ -1,0 +1,440 @@
+"""The commands as a person or a script uses them: arguments in, text and status out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+import soapgate
+from soapgate import remote
+from soapgate.cli import main
+from soapgate.core.pins import Keys
+
+GOOD = """
+[gateway]
+pins = "lmdb:{pins}"
+[pool.shop]
+backend = [ {{ name = "b1", url = "http://127.0.0.1:9001" }} ]
+[service.shop]
+sessions = ["shop"]
+[profile.shop]
+title  = "The shop"
+lookup = ["Header/Session"]
+"""
+ENVELOPE = (
+    b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header>'
+    b"<Session>id-42</Session></s:Header><s:Body><a/></s:Body></s:Envelope>"
+)
+REQUEST = (
+    b"POST /shop HTTP/1.1\r\nHost: shop.example.com\r\nContent-Type: text/xml\r\n"
+    b"Content-Length: %d\r\n\r\n" % len(ENVELOPE)
+) + ENVELOPE
+
+
+@pytest.fixture
+def ask():
+    def run(*arguments: object, **options: object):
+        return CliRunner().invoke(main, [str(one) for one in arguments], **options)
+
+    return run
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "gateway.toml"
+    path.write_text(GOOD.format(pins=tmp_path / "pins"))
+    return path
+
+
+@pytest.fixture
+def message(tmp_path: Path) -> Path:
+    path = tmp_path / "message.http"
+    path.write_bytes(REQUEST)
+    return path
+
+
+# -- help
+
+
+def commands() -> list[tuple[str, ...]]:
+    nested = [("pins", name) for name in main.commands["pins"].commands]
+    return [(), *((name,) for name in main.commands), *nested]
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_shows_an_example_in_its_help(ask, command):
+    said = ask(*command, "--help")
+    assert said.exit_code == 0
+    assert (
+        f"soapgate {' '.join(command)}".strip() in said.output.split("Usage:")[1].split("\n", 1)[1]
+    )
+
+
+def test_the_commands_are_those_of_the_design():
+    assert sorted(main.commands) == sorted(
+        ["run", "check", "explain", "profiles", "status", "pins", "backend", "demo"]
+    )
+
+
+def test_every_command_is_documented():
+    docs = (Path(__file__).parents[1] / "docs" / "cli.rst").read_text()
+    for command in commands():
+        assert " ".join(("soapgate", *command)).strip() in docs
+
+
+def test_the_version_is_told(ask):
+    assert ask("--version").output == f"soapgate, version {soapgate.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["check", "FILE"], ["explain", "-c", "FILE", "-"]]
+)
+def test_light_commands_load_no_twisted(arguments, good):
+    arguments = [str(good) if one == "FILE" else one for one in arguments]
+    program = (
+        "import sys; from soapgate.cli import main; main(standalone_mode=False)\n"
+        "sys.exit(any(name.split('.')[0] == 'twisted' for name in sys.modules))"
+    ).replace("main(standalone_mode=False)", "\ntry: main()\nexcept SystemExit: pass")
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        input=ENVELOPE,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "soapgate", "--version"], capture_output=True, check=True
+    )
+    assert done.stdout.startswith(b"soapgate, version ")
+
+
+# -- run
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """What the service was asked to run; it answers with status 7."""
+    asked = []
+    service = SimpleNamespace(run=lambda config, path: asked.append((config, path)) or 7)
+    monkeypatch.setitem(sys.modules, "soapgate.service", service)
+    monkeypatch.setattr(soapgate, "service", service, raising=False)
+    return asked
+
+
+def test_run_hands_the_file_to_the_service_and_returns_its_status(ask, runs, good):
+    assert ask("run", good).exit_code == 7
+    ((config, path),) = runs
+    assert list(config.service) == ["shop"]
+    assert path == good
+
+
+def test_run_needs_no_file_for_the_simple_case(ask, runs):
+    arguments = ["--listen", "8080", "--backend", "http://a:1", "--backend", "x=http://b:2"]
+    options = ["--sessions", "wsrm, http-cookie", "--admin", "9900", "--log", "json"]
+    assert ask("run", *arguments, *options, "--pins", "memory:").exit_code == 7
+    ((config, path),) = runs
+    assert path is None
+    assert [backend.name for backend in config.pool["default"].backend] == ["b1", "x"]
+    assert [one.name for one in config.profiles_for("default")] == ["wsrm", "http-cookie"]
+    assert config.gateway.admin == "tcp:9900:interface=127.0.0.1"
+    assert (config.gateway.log, config.gateway.pins) == ("json", "memory:")
+
+
+def test_empty_sessions_are_none(ask, runs):
+    ask("run", "--backend", "http://a:1", "--sessions", "")
+    assert runs[0][0].profiles_for("default") == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ([], "at least one --backend"),
+        (["--listen", "8080"], "at least one --backend"),
+        (["FILE", "--backend", "http://a"], "not both"),
+        (["FILE", "--log", "json"], "not both"),
+        (["--backend", "ftp://a"], "command line: [pool.default] backend[0].url"),
+        (["nosuch.toml"], "nosuch.toml: cannot be read"),
+    ],
+    ids=["nothing", "no backend", "both", "file and log", "bad url", "no file"],
+)
+def test_run_refuses_what_it_cannot_use(ask, runs, good, arguments, word):
+    said = ask("run", *(good if one == "FILE" else one for one in arguments))
+    assert said.exit_code == 2
+    assert word in said.stderr
+    assert runs == []
+
+
+# -- check
+
+
+def test_check_says_what_is_configured(ask, good):
+    said = ask("check", good)
+    assert (said.exit_code, said.stderr) == (0, "")
+    assert said.stdout == f"{good}: ok, 1 service, 1 pool, 1 backend\n"
+
+
+def test_check_says_every_defect_on_a_line_of_its_own(ask, tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text('[gateway]\nlog = "xml"\nworkers = 2\n[service.s]\nlost = "nice"\n')
+    said = ask("check", path)
+    assert said.exit_code == 2
+    assert said.stdout == ""
+    assert said.stderr.splitlines() == [
+        f"{path}: [gateway] workers = 2: not yet: this version runs as one process, allowed is 1",
+        f'{path}: [gateway] log = "xml": allowed are "text", "json", "none"',
+        f'{path}: [service.s] lost = "nice": allowed are "strict", "redispatch"',
+        f"{path}: [pool]: is missing; at least one [pool.NAME] is needed",
+    ]
+
+
+def test_check_remarks_on_what_is_probably_not_meant(ask, good):
+    good.write_text(good.read_text() + '[profile.spare]\nlookup = ["cookie:x"]\n')
+    said = ask("check", good)
+    assert said.exit_code == 0
+    assert "[profile.spare]: no service uses it" in said.stderr
+
+
+# -- explain
+
+
+def test_explain_tells_of_a_raw_request(ask, good, message):
+    said = ask("explain", "-c", good, message)
+    assert said.exit_code == 0
+    for word in ("shop.example.com", "/shop", "SOAP 1.1", "Header/Session", "look up"):
+        assert word in said.output
+    assert "id-42" not in said.output
+
+
+def test_explain_shows_ids_when_asked_to(ask, good, message):
+    assert "id-42" in ask("explain", "-c", good, "--show-ids", message).output
+
+
+def test_explain_reads_an_envelope_from_stdin(ask):
+    said = ask("explain", "-", input=ENVELOPE)
+    assert said.exit_code == 0
+    assert "as a response" in said.output
+
+
+def test_explain_speaks_json(ask, good, message):
+    said = json.loads(ask("explain", "-c", good, "--json", message).output)
+    assert (said["kind"], said["service"]) == ("request", "shop")
+    (found,) = said["readings"][0]["order"]
+    assert (found["profile"], found["id"]["length"]) == ("shop", 5)
+
+
+def test_hashes_are_those_of_the_pin_store_when_its_secret_is_there(ask, good, message, tmp_path):
+    (tmp_path / "pins").mkdir()
+    (tmp_path / "pins" / "key").write_bytes(b"s" * 32)
+    said = json.loads(ask("explain", "-c", good, "--json", message).output)
+    key = Keys(b"s" * 32).key("shop", "shop", "id-42").hex()
+    assert said["readings"][0]["order"][0]["id"]["hash"] == key[:8]
+    assert "the gateway's log" in ask("explain", "-c", good, message).output
+
+
+def test_hashes_are_of_the_moment_without_the_secret(ask, message):
+    one, other = (ask("explain", "--json", "-", input=REQUEST).output for _ in range(2))
+    assert json.loads(one)["kind"] == "request"
+    assert (
+        "in this output only"
+        in ask(
+            "explain",
+            "-",
+            input=ENVELOPE.replace(
+                b"<Session>",
+                b'<r:Sequence xmlns:r="http://docs.oasis-open.org/ws-rx/wsrm/200702">'
+                b"<r:Identifier>",
+            ).replace(b"</Session>", b"</r:Identifier></r:Sequence>"),
+        ).output
+    )
+    assert one == other  # the defaults find no id in it
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        REQUEST.replace(b"\r\n", b"\n"),
+        b"<!DOCTYPE a>" + ENVELOPE,
+        REQUEST.replace(b"Host", b"Hast"),
+    ],
+    ids=["LF", "doctype", "no host"],
+)
+def test_a_message_that_would_be_refused_is_status_1(ask, data):
+    said = ask("explain", "-", input=data)
+    assert said.exit_code == 1
+    assert "refused: " in said.output
+
+
+def test_an_unknown_service_is_bad_usage(ask, good, message):
+    said = ask("explain", "-c", good, "--service", "shp", message)
+    assert said.exit_code == 2
+    assert 'did you mean "shop"?' in said.stderr
+
+
+def test_a_message_that_is_not_there_is_bad_usage(ask):
+    assert ask("explain", "nosuch.xml").exit_code == 2
+
+
+# -- profiles
+
+
+def test_profiles_are_listed_with_their_state(ask, good):
+    lines = ask("profiles").output.splitlines()
+    assert any(line.split()[:2] == ["wsrm", "on"] for line in lines)
+    assert any(line.split()[:2] == ["wsa-refparams", "off"] for line in lines)
+    own = ask("profiles", "-c", good).output.splitlines()
+    assert any(line.split()[:2] == ["shop", "file"] for line in own)
+
+
+def test_a_profile_is_explained(ask, good):
+    assert "Header/wsrm:Sequence/wsrm:Identifier" in ask("profiles", "wsrm").output
+    assert "The shop" in ask("profiles", "-c", good, "shop").output
+
+
+def test_an_unknown_profile_is_bad_usage(ask):
+    said = ask("profiles", "wsmr")
+    assert said.exit_code == 2
+    assert said.stderr == 'wsmr: unknown profile; did you mean "wsrm"?\n'
+
+
+# -- demo
+
+
+def test_demo_is_replaced_by_the_script_with_its_options(ask, monkeypatch):
+    calls = []
+    monkeypatch.setattr(os, "execv", lambda program, arguments: calls.append(arguments))
+    assert ask("demo", "--stay").exit_code == 0
+    ((interpreter, script, option),) = calls
+    assert (interpreter, Path(script).name, option) == (sys.executable, "demo.py", "--stay")
+
+
+def test_demo_says_what_it_needs(ask, monkeypatch):
+    from soapgate import demo
+
+    monkeypatch.setattr(demo, "find_spec", lambda name: None)
+    said = ask("demo")
+    assert said.exit_code == 2
+    assert "pip install 'soapgate[demo]'" in said.stderr
+
+
+# -- a running gateway
+
+
+class Gateway:
+    """Stands in for `soapgate.remote.Remote`: answers by method and path."""
+
+    answers: dict[tuple[str, ...], object] = {}
+    asked: list[tuple[object, ...]] = []
+
+    def __init__(self, url: str) -> None:
+        type(self).asked.append(("url", url))
+
+    def get(self, *path, **query):
+        return self._answer("GET", *path)
+
+    def pins(self, limit, **filters):
+        type(self).asked.append(("pins", limit, filters))
+        return self._answer("GET", "pins")
+
+    def send(self, method, *path, body=None):
+        type(self).asked.append((method, *path, body))
+        return self._answer(method, *path)
+
+    def _answer(self, *key):
+        answer = self.answers[key]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def gateway(monkeypatch):
+    Gateway.answers, Gateway.asked = {}, []
+    monkeypatch.setattr(remote, "Remote", Gateway)
+    return Gateway
+
+
+STATUS = {("GET", "status"): {"version": "1", "ready": True},
+          ("GET", "backends"): {"backends": [{"name": "b1", "up": True}]}}  # fmt: skip
+
+
+def test_status_shows_the_gateway_and_its_backends(ask, gateway):
+    gateway.answers = STATUS
+    said = ask("status")
+    assert said.exit_code == 0
+    assert "ready" in said.output
+    assert "b1" in said.output
+    assert gateway.asked == [("url", "http://127.0.0.1:9900")]
+
+
+def test_the_admin_side_is_an_option_or_a_variable(ask, gateway):
+    gateway.answers = STATUS
+    ask("status", "--admin", "http://a:1")
+    ask("status", env={"SOAPGATE_ADMIN": "http://b:2"})
+    assert gateway.asked == [("url", "http://a:1"), ("url", "http://b:2")]
+
+
+def test_answers_can_be_had_as_json(ask, gateway):
+    gateway.answers = STATUS
+    assert json.loads(ask("status", "--json").output)["ready"] is True
+
+
+def test_pins_are_listed_with_filters(ask, gateway):
+    gateway.answers = {("GET", "pins"): ([{"key": "9f3a", "backend": "b1"}], True)}
+    said = ask("pins", "--service", "shop", "--backend", "b1", "--limit", 1)
+    assert "9f3a" in said.stdout
+    assert said.stderr == "there are more than 1\n"
+    assert gateway.asked[1] == ("pins", 1, {"service": "shop", "backend": "b1"})
+
+
+def test_an_id_is_read_from_stdin_and_never_from_the_command_line(ask, gateway):
+    gateway.answers = {("POST", "pins", "lookup"): {"pins": [{"key": "9f3a", "leads_to": "b1"}]}}
+    said = ask("pins", "lookup", "shop", input="  secret-42 \n")
+    assert said.exit_code == 0
+    assert "b1" in said.output
+    assert "secret-42" not in said.output
+    body = {"service": "shop", "id": "secret-42"}
+    assert gateway.asked[1] == ("POST", "pins", "lookup", body)
+    assert ask("pins", "lookup", "shop", "secret-42").exit_code == 2
+
+
+def test_an_id_that_nobody_knows_is_status_1(ask, gateway):
+    gateway.answers = {("POST", "pins", "lookup"): remote.RemoteError("no pin for this id", 404)}
+    said = ask("pins", "lookup", "shop", input="x\n")
+    assert (said.exit_code, said.stderr) == (1, "no pin for this id\n")
+
+
+def test_no_id_is_bad_usage(ask, gateway):
+    assert ask("pins", "lookup", "shop", input="\n").exit_code == 2
+
+
+def test_a_pin_is_deleted_by_its_key(ask, gateway):
+    gateway.answers = {("DELETE", "pins", "shop", "9f3a"): {"key": "9f3a"}}
+    assert ask("pins", "delete", "shop", "9f3a").output == "shop/9f3a: forgotten\n"
+
+
+def test_a_backend_is_set_to_drain(ask, gateway):
+    gateway.answers = {("PATCH", "backends", "shop", "b1"): {"name": "b1", "admin": "drain"}}
+    assert "drain" in ask("backend", "shop/b1", "drain").output
+    assert gateway.asked[1] == ("PATCH", "backends", "shop", "b1", {"admin": "drain"})
+
+
+@pytest.mark.parametrize("arguments", [["shop", "drain"], ["shop/b1", "off"], ["/b1", "ready"]])
+def test_a_backend_is_named_and_set_as_the_help_says(ask, gateway, arguments):
+    assert ask("backend", *arguments).exit_code == 2
+    assert gateway.asked == []
+
+
+def test_a_gateway_that_is_not_there_is_status_2(ask, gateway):
+    gateway.answers = {("GET", "status"): remote.RemoteError("no gateway answers at x")}
+    said = ask("status")
+    assert (said.exit_code, said.stderr) == (2, "no gateway answers at x\n")

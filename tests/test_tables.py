@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from soapgate.config import parse
+from soapgate.core.errors import ConfigError
+from soapgate.tables import TABLES, read, remarks
+
+POOL = '[pool.p]\nbackend = [ { name = "b1", url = "http://127.0.0.1:9001" } ]\n'
+
+
+def problems(text: str, name: str = "FILE") -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, name)
+    return list(caught.value.problems)
+
+
+def test_tables_are_read_without_a_file():
+    backend = {"name": "b1", "url": "http://127.0.0.1:9001"}
+    assert list(read({"pool": {"p": {"backend": [backend]}}}, "here").service) == ["p"]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_must_be_one(name):
+    with pytest.raises(ConfigError) as caught:
+        read({name: 3}, "here")
+    assert f"here: [{name}] = 3: allowed is a table" in caught.value.problems
+
+
+def test_a_sequence_of_defects_is_told_whole():
+    text = (
+        '[gateway]\nlisten = ["x"]\nworkers = 2\n[limits]\nid = "x"\n'
+        '[pool.p]\npolicy = "best"\nbackend = [ { name = "b1" } ]\n'
+        '[service.s]\npool = "q"\nsessions = ["nope"]\nlost = 1\n[servis.t]\n'
+    )
+    found = [re.match(r"FILE: (\[[^]]+\](?: [\w\[\].]+)?)", line)[1] for line in problems(text)]
+    assert found == [
+        "[servis]",
+        "[gateway] listen[0]",
+        "[gateway] workers",
+        "[limits] id",
+        "[pool.p] backend[0].url",
+        "[pool.p] policy",
+        "[service.s] lost",
+    ]
+
+
+def test_several_pools_need_services_that_say_which():
+    two = POOL + POOL.replace("[pool.p]", "[pool.q]")
+    assert problems(two) == [
+        "FILE: [service]: is missing; with several pools at least one [service.NAME] is needed"
+    ]
+    assert problems(two + "[service.s]\n") == [
+        'FILE: [service.s] pool: is missing; allowed are "p", "q"'
+    ]
+
+
+def test_one_slip_in_a_table_hides_no_reference_to_it():
+    text = POOL + 'policy = "best"\n[service.s]\npool = "p"\nsessions = ["mine"]\n[profile.mine]\n'
+    assert [line.split(": ")[1] for line in problems(text)] == [
+        '[pool.p] policy = "best"',
+        "[profile.mine]",
+    ]
+
+
+def test_the_same_port_on_two_interfaces_is_no_clash():
+    text = POOL + (
+        '[gateway]\nlisten = ["tcp:80:interface=10.0.0.1", "tcp:80:interface=10.0.0.2", "tcp:0",'
+        ' "tcp:0"]\n'
+    )
+    assert len(parse(text, "FILE").gateway.listen) == 4
+
+
+def test_what_is_probably_not_meant_is_remarked():
+    text = (
+        POOL + '[pool.spare]\nbackend = [ { name = "x", url = "http://h", roles = ["manager"] } ]\n'
+        '[service.s]\npool = "p"\nrole = "worker"\n[profile.mine]\nlookup = ["cookie:x"]\n'
+    )
+    assert remarks(parse(text, "FILE"), "FILE") == [
+        'FILE: [service.s] role = "worker": no backend of [pool.p] has this role, so nothing can be'
+        " served",
+        "FILE: [pool.spare]: no service uses it",
+        "FILE: [profile.mine]: no service uses it; name it in sessions",
+    ]
+
+
+def test_a_plain_file_draws_no_remark():
+    assert remarks(parse(POOL, "FILE"), "FILE") == []
+
+
+def test_a_role_that_some_backend_has_draws_no_remark():
+    text = (
+        '[pool.p]\nbackend = [ { name = "b", url = "http://h", roles = ["worker"] } ]\n'
+        '[service.s]\nrole = "worker"\n'
+    )
+    assert remarks(parse(text, "FILE"), "FILE") == []
