@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service as TwistedService
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
@@ -52,6 +52,7 @@ _log = Logger()
 
 FLUSH_SECONDS = 0.5  # how long a log line may wait for company
 SYNC_SECONDS = 1.0  # how much a crash of the operating system may cost
+_STANDARD = {"stdout": 1, "stderr": 2}
 
 
 @dataclass
@@ -84,6 +85,7 @@ class Gateway(TwistedService):
         )
         self.keys = Keys(self.store.secret)
         self.metrics = Metrics()
+        self.metrics.store = self.store
         self._log_file: Any = None
         self._open_log()
         self._log = ExchangeLog(self._write_log, gateway.log, reactor.seconds)
@@ -178,7 +180,14 @@ class Gateway(TwistedService):
         config = self._config.service[name]
         running = self._pools[config.pool or ""]
         limits = self._config.limits
-        affinity = Affinity(self.store, self.keys, name, config.lifetime, plan.order)
+        affinity = Affinity(
+            self.store,
+            self.keys,
+            name,
+            config.lifetime,
+            plan.order,
+            self.metrics.pin_events,
+        )
         return Service(
             name,
             plan,
@@ -273,7 +282,7 @@ class Gateway(TwistedService):
             self._log_file.close()
             self._log_file = None
         target = self._config.gateway.log_to
-        if target == "stdout" or self._config.gateway.log == "none":
+        if target in _STANDARD or self._config.gateway.log == "none":
             return
         path = self._base / target
         try:
@@ -288,7 +297,7 @@ class Gateway(TwistedService):
             return
         left = memoryview(lines)
         while left:
-            left = left[os.write(1, left) :]
+            left = left[os.write(_STANDARD[self._config.gateway.log_to], left) :]
 
     # Life
 
@@ -298,7 +307,7 @@ class Gateway(TwistedService):
             self._ports[text] = await self._open(text, self._front)
         admin = self._config.gateway.admin
         if admin:
-            self._admin_port = await self._open(admin, make_site(self))
+            self._admin_port = await self._open(admin, make_site(self, self._reactor))
         where = ", ".join(_address(port) for port in self._ports.values())
         beside = f"; admin on {_address(self._admin_port)}" if self._admin_port else ""
         sys.stderr.write(f"soapgate {self.version} ready on {where}{beside}; pid {os.getpid()}\n")
@@ -317,11 +326,15 @@ class Gateway(TwistedService):
             _log.warn("{note}", note=note)
         self._deadlines.start()
         self._sweeper.start()
-        for seconds, what in ((FLUSH_SECONDS, self._log.flush), (SYNC_SECONDS, self._sync)):
+        for seconds, what in ((FLUSH_SECONDS, self._flush), (SYNC_SECONDS, self._sync)):
             loop = LoopingCall(what)
             loop.clock = self._reactor
             loop.start(seconds, now=False)
             self._loops.append(loop)
+
+    def _flush(self) -> None:
+        self._log.flush()
+        self.metrics.log_lost = self._log.lost
 
     def _sync(self) -> None:
         try:
@@ -332,21 +345,20 @@ class Gateway(TwistedService):
     def stopService(self) -> Deferred[Any]:
         """Take no new connection, let running exchanges finish for `grace` seconds, then end."""
         super().stopService()
-        stopped = [Deferred() for _ in self._ports]
         closing = [port.stopListening() for port in self._ports.values()]
-        if self._admin_port is not None:
-            closing.append(self._admin_port.stopListening())
-        del stopped
         emptied: Deferred[None] = Deferred()
         timer = self._reactor.callLater(self._config.timeouts.grace, self._give_up)
         self._front.drain(lambda: None if emptied.called else emptied.callback(None))
 
-        def end(_: Any) -> None:
+        async def end() -> None:
+            await DeferredList([emptied, *(one for one in closing if one is not None)])
             if timer.active():
                 timer.cancel()
             self._end()
+            if self._admin_port is not None:  # last, so that somebody can see how it ends
+                await maybeDeferred(self._admin_port.stopListening)
 
-        return DeferredList([emptied, *(one for one in closing if one is not None)]).addBoth(end)
+        return ensureDeferred(end())
 
     def _give_up(self) -> None:
         left = list(self._front.open)

@@ -138,7 +138,9 @@ class _Reader:
 
     def _check_endpoints(self, gateway: Gateway) -> None:
         seen: dict[tuple[str, str, str], str] = {}
-        places = [(("gateway", "listen", n), one) for n, one in enumerate(gateway.listen)]
+        places: list[tuple[Place, str]] = [
+            (("gateway", "listen", n), one) for n, one in enumerate(gateway.listen)
+        ]
         if gateway.admin is not None:
             places.append((("gateway", "admin"), gateway.admin))
         for path, endpoint in places:

@@ -24,7 +24,7 @@ out as well: choosing among several pinned ids (routing), and knowing whether a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from soapgate.core.errors import StoreFull
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from soapgate.core.scanner import Found
 
 EVENTS = (
-    "bound",  # a new primary, on a request or a response
+    "bound",  # a new primary, named by a request
+    "learned",  # a new primary, issued by a response
     "followed",  # another bound the same id first
     "aliased",
     "moved",
@@ -61,7 +62,7 @@ class Affinity:
     """One service's view of the pin store.
 
     scope: the service's name. order: profile name -> precedence, the lower the stronger.
-    events: how often each of EVENTS happened here; only ever grows.
+    events: how often each of EVENTS happened; only ever grows; may be shared between services.
     """
 
     def __init__(
@@ -71,8 +72,9 @@ class Affinity:
         scope: str,
         lifetime: Lifetime,
         order: Mapping[str, int],
+        events: dict[str, int] | None = None,
     ) -> None:
-        self.events = dict.fromkeys(EVENTS, 0)
+        self.events = dict.fromkeys(EVENTS, 0) if events is None else events
         self._store = store
         self._keys = keys
         self._scope = scope
@@ -119,7 +121,7 @@ class Affinity:
         if held is None:
             return identity
         self.events["bound" if held.new else "followed"] += 1
-        return replace(identity, pin=held.pin, primary=held.primary)
+        return identity._replace(pin=held.pin, primary=held.primary)
 
     async def alias(self, identities: Sequence[Identity], primary: Identity, now: float) -> int:
         """Make aliases of `primary`, a pinned identity, of the other unknown and bindable ids of
@@ -145,18 +147,18 @@ class Affinity:
         if old is None:
             return identity
         for _ in range(TRIES):
-            new = replace(old, backend=backend, used=now)
+            new = old._replace(backend=backend, used=now)
             if await self._store.rebind(identity.primary, old, new):
                 self.events["moved"] += 1
-                return replace(identity, pin=new)
+                return identity._replace(pin=new)
             held = await self._put(identity.primary, new, now)
             if held is None:
                 break
             if held.new or held.pin.backend != old.backend:
                 self.events["moved" if held.new else "followed"] += 1
-                return replace(identity, pin=held.pin, primary=held.primary)
-            identity, old = replace(identity, primary=held.primary), held.pin
-        return replace(identity, pin=None, primary=identity.key)
+                return identity._replace(pin=held.pin, primary=held.primary)
+            identity, old = identity._replace(primary=held.primary), held.pin
+        return identity._replace(pin=None, primary=identity.key)
 
     async def touch(self, identity: Identity, now: float) -> None:
         """Note a use of a pinned identity, if an eighth of `idle` has passed since the last that
@@ -229,7 +231,7 @@ class Affinity:
             return await self._put_alias(key, profile, root, now)
         held = await self._put(key, self._pin(profile, backend, now), now)
         if held is not None and held.new:
-            self.events["bound"] += 1
+            self.events["learned"] += 1
         return held
 
     async def _refresh(self, held: _Held, now: float) -> None:

@@ -1,17 +1,20 @@
-"""Where an envelope may be cut: positions of tags in bytes, found once and never looked for twice.
+"""Where an envelope may be cut: tags in bytes, found once and never looked for twice.
 
-The one rule: nothing here is believed. What these readers find in comments, CDATA sections or
-attribute values is as good to them as a tag; a cut that they propose is only right if the bytes
-before it, with end tags for what should be open there, parse strictly - then the parser stood in
-content at the cut, with just those elements open, and the tree is the message's own up to there.
+The one rule: nothing here is believed. A cut that is proposed is only right if the bytes before
+it, with end tags for what should be open there, parse strictly: then the parser stood in content
+at the cut, with just those elements open, and the tree is the message's own up to there. So a
+reader that takes a comment for a tag costs time and never an answer.
 
 Every reader keeps its place: given a buffer that grows byte by byte it looks at each byte a
-bounded number of times. It refuses to know namespaces; that is for the tree.
+bounded number of times. It refuses to know namespaces; they are the tree's. A pull parser was
+dropped: its answers depend on how it is fed, it takes an undeclared prefix, and it cannot be
+moved to the thread that keeps strangers' names apart (see `strict`).
 """
 
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 Buffer = bytes | bytearray
 
@@ -21,7 +24,6 @@ _SPACE = re.compile(rb"[ \t\r\n]*")
 _STOP = re.compile(rb"""["'<>]""")
 _TAG_NAME = re.compile(rb"<((?:" + NC + rb":)?(" + NC + rb"))(?=[\s/>])")
 _PART_NAME = re.compile(rb"<[\w.\-:\x80-\xff]{0,1001}\Z")
-_PREFIX = re.compile(rb"<(?:" + NC + rb":)?\Z")
 
 MORE = -1
 
@@ -82,7 +84,7 @@ class TagEnd:
         self._quote = b""
 
     def find(self, buffer: Buffer) -> int:
-        """The position behind the `>`, or of a `<` that stands in its way; MORE while open."""
+        """The position behind the `>`, or behind a `<` that is there first; MORE while open."""
         at = self._at
         while True:
             if self._quote:
@@ -94,83 +96,94 @@ class TagEnd:
             stop = _STOP.search(buffer, at)
             if stop is None:
                 break
-            if stop[0] == b">":
+            if stop[0] in b"<>":
                 return stop.end()
-            if stop[0] == b"<":
-                return stop.start()
             self._quote, at = stop[0], stop.end()
         self._at = len(buffer)
         return MORE
 
 
-class Bodies:
-    """Finds, one after the other, whatever looks like a start tag with the local name Body."""
+Kind = Literal["start", "end", "bad"]
 
-    __slots__ = ("_at", "_behind", "_tag", "end", "name")
+
+class Lexer:
+    """Tells tags from what only looks like them, and how deep they stand: exact for well-formed
+    XML, and for anything else a guess that the parse will find out.
+
+    After `find` said True: `kind` of the tag, its `start` and `end` (behind it), its element's
+    `level` (the root is at 1), and whether it is `empty` (`<x/>`). A "bad" one is no tag at all,
+    and nothing comes after it.
+    """
+
+    __slots__ = ("_at", "_closer", "_depth", "_tag", "empty", "end", "kind", "level", "start")
 
     def __init__(self, at: int) -> None:
-        self._at = at  # where to look for the next
-        self._behind = at  # no `<` before this belongs to it
+        """`at`: the `<` of the root's start tag."""
+        self._at = at
+        self._closer = b""  # of what we are in, unless it is a start tag
         self._tag: TagEnd | None = None
-        self.name = b""  # qualified, of the last one found
-        self.end = 0  # behind its tag
+        self.kind: Kind = "start"
+        self.start = self.end = at
+        self.level = 0
+        self.empty = False
+        self._depth = 0  # elements that are open
 
     def find(self, buffer: Buffer) -> bool:
-        """Whether there is a next one that is complete: `name` and `end` are its."""
-        while self._tag is None:
-            at = buffer.find(b"Body", self._at)
-            if at < 0:
-                self._at = max(self._at, len(buffer) - 3)
+        """Whether there is a next tag that is complete."""
+        while self.kind != "bad":
+            if self._tag is not None:
+                end = self._tag.find(buffer)
+                if end == MORE:
+                    return False
+                self._tag = None
+                return self._close("start" if buffer[end - 1 : end] == b">" else "bad", end, buffer)
+            if self._closer:
+                end = buffer.find(self._closer, self._at)
+                if end < 0:
+                    self._at = max(self._at, len(buffer) - len(self._closer) + 1)
+                    return False
+                end = self._at = end + len(self._closer)
+                if self._closer == b">":
+                    return self._close("end", end, buffer)
+                self._closer = b""
+            if not self._open(buffer):
                 return False
-            after = buffer[at + 4 : at + 5]
-            if not after:
-                self._at = at
-                return False
-            start = buffer.rfind(b"<", self._behind, at)
-            self._at = self._behind = at + 4
-            # at most a prefix and its colon, so a bounded match
-            if after in b" \t\r\n/>" and start >= 0 and _is_prefix(buffer, start, at):
-                self._tag = TagEnd(at + 4)
-                self.name = bytes(buffer[start + 1 : at + 4])
-        end = self._tag.find(buffer)
-        if end < 0:
+        return True
+
+    def _open(self, buffer: Buffer) -> bool:
+        """Find out what begins at the next `<`; False while that cannot be told."""
+        at = buffer.find(b"<", self._at)
+        self._at = at if at >= 0 else len(buffer)
+        head = buffer[at : at + 9] if at >= 0 else b""
+        if len(head) < 2:
             return False
-        self._tag = None
-        self._at = self._behind = self.end = end
+        if head[:2] == b"</":
+            self._closer, self._at = b">", at + 2
+        elif head[:2] == b"<?":
+            self._closer, self._at = b"?>", at + 2
+        elif head[:4] == b"<!--":
+            self._closer, self._at = b"-->", at + 4
+        elif head == b"<![CDATA[":
+            self._closer, self._at = b"]]>", at + 9
+        elif head[:2] != b"<!":
+            self._tag = TagEnd(at + 1)
+        elif _may_open(head):
+            return False
+        else:
+            self.kind = "bad"
+            self.end = at + next(n for n in range(3, 10) if not _may_open(head[:n]))
+        self.start = at
+        return True
+
+    def _close(self, kind: Kind, end: int, buffer: Buffer) -> bool:
+        self._closer = b""
+        self.empty = kind == "start" and buffer[end - 2 : end - 1] == b"/"
+        self.level = self._depth + (kind == "start")
+        self._depth = self.level - (kind == "end" or self.empty)
+        self.kind = kind
+        self._at = self.end = end
         return True
 
 
-def _is_prefix(buffer: Buffer, start: int, end: int) -> bool:
-    return end == start + 1 or _PREFIX.match(buffer, start, end) is not None
-
-
-class EndTags:
-    """Finds end tags of one qualified name."""
-
-    __slots__ = ("_at", "_inside", "_name")
-
-    def __init__(self, name: bytes, at: int) -> None:
-        self._name = b"</" + name
-        self._at = at
-        self._inside = False  # of an end tag, before its `>`
-
-    def find(self, buffer: Buffer) -> int:
-        """Behind the next one; MORE when there is none (yet)."""
-        while not self._inside:
-            at = buffer.find(self._name, self._at)
-            if at < 0:
-                self._at = max(self._at, len(buffer) - len(self._name) + 1)
-                return MORE
-            end = at + len(self._name)
-            if end == len(buffer):
-                self._at = at
-                return MORE
-            self._at = end
-            self._inside = buffer[end] in b" \t\r\n>"
-        end = buffer.find(b">", self._at)
-        if end < 0:
-            self._at = len(buffer)
-            return MORE
-        self._inside = False
-        self._at = end + 1
-        return end + 1
+def _may_open(head: Buffer) -> bool:
+    return b"<!--".startswith(head) or b"<![CDATA[".startswith(head)

@@ -1,4 +1,4 @@
-"""What can go wrong, as values: every error says whose fault it is, why, and whether a retry is safe.
+"""What can go wrong, as values: whose fault it is, why, and whether a retry is safe.
 
     SoapgateError
     +-- ConfigError       a file that cannot be used; carries every problem found, a line each

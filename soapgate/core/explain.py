@@ -178,7 +178,7 @@ def explain(
     return _explanation(message, name, readings, None)
 
 
-def refused(kind: Literal["request", "response"], failure: Failure) -> Explanation:
+def refused(kind: Literal["request", "response", "envelope"], failure: Failure) -> Explanation:
     """The explanation of an HTTP message that the gateway would refuse for its head or framing."""
     return _explanation(Message(kind, b""), None, (), _answered(failure.reason, failure.detail))
 

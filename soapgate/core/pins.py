@@ -13,19 +13,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 KEY_BYTES = 16  # BLAKE2b-128: a collision among a million pins has a chance of 10**-27
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """One remembered id of `service` (its scope), found by `profile`.
-
-    Exactly one of `backend` (its name) and `alias` (the key of the primary pin) is set.
-    `created` and `used` are seconds since the epoch.
-    """
-
+class _Fields(NamedTuple):
     service: str
     profile: str
     backend: str
@@ -33,9 +26,25 @@ class Pin:
     created: float
     used: float
 
-    def __post_init__(self) -> None:
-        if bool(self.backend) == bool(self.alias):
+
+class Pin(_Fields):
+    """One remembered id of `service` (its scope), found by `profile`.
+
+    Exactly one of `backend` (its name) and `alias` (the key of the primary pin) is set.
+    `created` and `used` are seconds since the epoch. A tuple, because one is made for every
+    lookup and a frozen dataclass costs four times as much.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls, service: str, profile: str, backend: str, alias: bytes, created: float, used: float
+    ) -> Pin:
+        """ValueError for a pin that has both a backend and an alias, or neither. What a store has
+        checked on its way in it may make anew with `_make`, unchecked."""
+        if bool(backend) == bool(alias):
             raise ValueError("a pin has a backend or is an alias, not both and not neither")
+        return super().__new__(cls, service, profile, backend, alias, created, used)
 
     def same(self, other: Pin) -> bool:
         """Whether both are one binding: a touch may lie between them, a rebind may not."""

@@ -22,15 +22,19 @@ its role keeps the sessions it has, for they live there and nowhere else. A full
 pinned requests wait, they never overflow (DESIGN 7.15). An unpinned request goes round full
 backends, and waits at the one the policy names only when all are full.
 
+`Identity` and `Route` are tuples: some are made for every request, and a frozen dataclass costs
+four times as much.
+
 Nothing here looks up, binds, waits or connects; the policy's turn is all that changes. The
 alternative, a chain of small deciders, was dropped: the order of the rules is the design.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from types import MappingProxyType
+from typing import Literal, NamedTuple, get_args
 
 from soapgate.core.errors import Reason
 from soapgate.core.pins import Pin
@@ -60,8 +64,7 @@ _UNKNOWN_DETAIL = "the request carries a session id that is not known here"
 _NOBODY_DETAIL = "no backend is ready and up"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """One session id of a request after its lookup. `pin` is resolved through aliases (one that
     still is an alias counts as none); `primary` is the key it resolved to, which is `key` itself
     for an id that is no alias or not known."""
@@ -81,10 +84,10 @@ class Terms:
     lost: Literal["strict", "redispatch"] = "strict"
     unknown: Literal["balance", "fault"] = "balance"
     role: str | None = None
+    unknown_of: Mapping[str, Literal["balance", "fault"]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """Where the exchange goes. `identity` is the id that decided (pinned), whose pin is to move
     (redispatched) or that is to be bound (new); None: bind nothing. `conflicts` counts further
     ids pinned to another backend. `queue`: the backend is full, wait there."""
@@ -171,8 +174,10 @@ def _unpinned(
         if identity.bindable:
             bound = identity
             break
-    if first is not None and bound is None and terms.unknown == "fault":
-        return Refusal(Reason.SESSION_UNKNOWN, _UNKNOWN_DETAIL, first)
+    if first is not None and bound is None:
+        for identity in identities:
+            if terms.unknown_of.get(identity.profile, terms.unknown) == "fault":
+                return Refusal(Reason.SESSION_UNKNOWN, _UNKNOWN_DETAIL, identity)
     chosen = _balance(terms.role, pool, excluded, first.key if first else b"")
     if chosen is None:
         return Refusal(Reason.NO_BACKEND, _NOBODY_DETAIL, bound)

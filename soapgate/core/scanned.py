@@ -51,8 +51,9 @@ class Watch(Protocol):
         the Body's first child, complete, or None when it was not wanted, is not there or could
         not be read. Whatever else the tree holds (`getroottree`) is as far as it was parsed.
 
-        May raise NeedsBody; it is then called again when the Body is complete, or will not be
-        read any further; raising it again means that the reference leads nowhere."""
+        May raise NeedsBody: it is then called again when the Body is complete. If the Body
+        cannot be read to its end, or the reference leads nowhere (it is raised again), what
+        the exception carries is what was found."""
 
 
 @dataclass(frozen=True, slots=True)

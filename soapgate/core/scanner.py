@@ -5,10 +5,11 @@ The one rule: an answer is what a full, strict parse of the message would have s
 not depend on how the bytes were cut. Every decision is therefore a function of a position in the
 message - the end of a tag, a limit, the end - and never of a chunk.
 
-Two ways lead there. The *cut* way finds the Body's start tag in bytes, appends end tags and
-parses that prefix at once; a prefix that parses is right (see `cutting`). One that does not parse
-- a comment, CDATA section or nested element that looked like the Body, or a broken Header - goes
-the *stream* way: a pull parser fed over the same bytes, which decides.
+So the message is cut at the end of a tag, end tags are appended for what is open there, and that
+is parsed at once: strictly, by lxml, a few microseconds. What parses is right (see `cutting`).
+The short way finds the place with one pattern; nearly every message is done with it. The long way
+reads tag by tag, over any number of pieces, for all others: those in many pieces, in other
+encodings, and those with something that only looks like a Body.
 
 What counts and what does not:
 - Envelope, one Header at most, Body, in one SOAP namespace, nothing else before Body: otherwise
@@ -32,7 +33,6 @@ from soapgate.core.encodings import Inflate, NotSoap, Recode, expect, open_codin
 from soapgate.core.envelope import SoapVersion
 from soapgate.core.errors import Failure, Reason
 from soapgate.core.scanned import Found, NeedsBody, Outcome, ScanLimits, Scanned, Watch
-from soapgate.core.streaming import Stream
 
 __all__ = [
     "Found",
@@ -73,10 +73,10 @@ class Scanner:
     "downstream"); `soap`, `message_id` and `read` then say what was known by that time."""
 
     __slots__ = (
-        "_action", "_bodies", "_buffer", "_child_at", "_child_tag", "_closers",
-        "_content_encoding", "_content_type", "_ends", "_envelope", "_inflate", "_limit",
-        "_limits", "_misc", "_names", "_phase", "_recode", "_stream", "_watch", "_whole",
-        "message_id", "read", "soap",
+        "_action", "_body_closers", "_buffer", "_child_given", "_closer", "_content_encoding",
+        "_content_type", "_cut", "_fault", "_found", "_head", "_inflate", "_lexer", "_limit",
+        "_limits", "_misc", "_names", "_phase", "_recode", "_root_end", "_watch", "message_id",
+        "read", "soap",
     )  # fmt: skip
 
     def __init__(
@@ -96,7 +96,7 @@ class Scanner:
         self._content_type = content_type
         self._content_encoding = content_encoding
         self._action = action
-        self._whole = False  # the Watch needs the Body to its end
+        self._fault: bool | None = None
         self._buffer: bytes | bytearray = b""
         self._inflate: Inflate | None = None
         self._recode: Recode | None = None
@@ -159,10 +159,10 @@ class Scanner:
         root = self._parse(end, closers if slash else b"</%b>%b" % (child, closers))
         if root is None:
             return None
-        header, body = self._parts(root, end)
+        self._head, body = self._parts(root, end)
         if body is None or not len(body):
             return None
-        self._check_markup(header, body, end)
+        self._check_markup(self._head, body, end)
         first: etree._Element | None = body[0]
         tag = body[0].tag
         if not self._watch.wants_body(tag, self._action):
@@ -173,10 +173,10 @@ class Scanner:
             root = self._parse(end, closers) if end > cut else None
             if root is None:
                 return None
-            header, body = self._parts(root, end)
+            self._head, body = self._parts(root, end)
             assert body is not None
             first = body[0]
-        return self._answer(False, end, header, first, tag == self._names.fault)
+        return self._answer(False, first, fault=tag == self._names.fault)
 
     def _begin(self) -> Recode:
         """Set out on the long way."""
@@ -225,182 +225,136 @@ class Scanner:
         qualified, local = name
         if local != b"Envelope":
             raise NotSoap("root is " + qualified[:100].decode("utf-8", "replace"))
-        self._envelope = b"</" + qualified + b">"
-        self._bodies = cutting.Bodies(at + len(qualified) + 1)
-        self._phase = self._header
-        return self._header(ended)
+        self._closer = b"</" + qualified + b">"
+        self._root_end = 0
+        self._lexer = cutting.Lexer(at)
+        self._phase = self._before_body
+        return self._before_body(ended)
 
     def _no_root_yet(self, ended: bool, why: str) -> None:
         if ended:
             raise NotSoap(why)
         if len(self._buffer) >= self._limits.header_bytes:
-            self._over_header()
+            raise _Limited(f"header over {self._limits.header_bytes} bytes")
 
-    def _header(self, ended: bool) -> Scanned | None:
-        bodies, most = self._bodies, self._limits.header_bytes
-        if not bodies.find(self._buffer) or bodies.end > most:
-            if ended or len(self._buffer) >= most:
-                return self._turn_to_stream(ended)
-            return None
-        self._limit = bodies.end + self._limits.body_bytes
-        if self._buffer[bodies.end - 2] == _SLASH:
-            return self._judge(ended, bodies.end, self._envelope, fault=False)
-        self._closers = b"</" + bodies.name + b">" + self._envelope
-        self._misc = cutting.Misc(bodies.end)
-        self._child_tag: cutting.TagEnd | None = None
-        self._phase = self._body
-        return self._body(ended)
-
-    def _body(self, ended: bool) -> Scanned | None:
-        """Between the Body's start tag and the end of its first child's."""
-        buffer = self._buffer
-        if self._child_tag is None:
-            at = self._misc.find(buffer)
-            name = cutting.tag_name(buffer, at) if at != cutting.MORE else None
-            if at == cutting.MORE or at + 2 > self._limit:
-                return self._no_child_yet(ended)
-            if name is None:
-                if buffer[at : at + 2] == b"</":
-                    return self._judge(ended, self._bodies.end, self._closers, fault=False)
-                if cutting.may_be_name(buffer, at):
-                    return self._no_child_yet(ended)
-                return self._turn_to_stream(ended)  # text, CDATA, or no XML
-            self._child_at = at
-            self._child_tag = cutting.TagEnd(at + len(name[0]) + 1)
-        end = self._child_tag.find(buffer)
-        if end == cutting.MORE or end > self._limit:
-            return self._no_child_yet(ended)
-        if buffer[end - 2] == _SLASH:
-            return self._judge(ended, end, self._closers)
-        name = cutting.tag_name(buffer, self._child_at)
-        assert name is not None
-        self._ends = cutting.EndTags(name[0], end)
-        return self._judge(ended, end, b"</" + name[0] + b">" + self._closers, child_open=True)
-
-    def _no_child_yet(self, ended: bool) -> Scanned | None:
-        """Wait, or answer from the Header."""
-        if len(self._buffer) >= self._limit:
-            detail = self._over_body()
-            return self._judge(ended, self._bodies.end, self._closers, detail=detail)
+    def _before_body(self, ended: bool) -> Scanned | None:
+        lexer, buffer, limits = self._lexer, self._buffer, self._limits
+        while lexer.find(buffer) and lexer.end <= limits.header_bytes:
+            if lexer.kind == "bad":
+                self._no_body(f"ill-formed at byte {lexer.start}")
+            if lexer.level > limits.depth:
+                self._over(f"depth over {limits.depth}")
+            if lexer.level == 1:
+                if lexer.kind == "end" or lexer.empty:
+                    self._no_body("no Body")
+                self._root_end = lexer.end
+            elif lexer.level == 2 and lexer.kind == "start":
+                name = cutting.tag_name(buffer, lexer.start)
+                if name is not None and name[1] == b"Body":
+                    return self._at_body(ended, name[0])
+        if len(buffer) >= limits.header_bytes:
+            self._over(f"header over {limits.header_bytes} bytes")
         if ended:
-            return self._judge(ended, self._bodies.end, self._closers)
+            self._no_body("no Body")
         return None
 
-    def _judge(
-        self,
-        ended: bool,
-        end: int,
-        closers: bytes,
-        *,
-        fault: bool | None = None,
-        child_open: bool = False,
-        detail: str = "",
-    ) -> Scanned | None:
-        """Parse up to `end` and answer, or go on: into a first child that is wanted, or to the
-        stream if this was no place to cut. `fault` is for a Body that has no child there."""
-        root = self._parse(end, closers)
+    def _at_body(self, ended: bool, name: bytes) -> Scanned | None:
+        """At the end of what should be the Body's start tag: what is before it must be right."""
+        lexer = self._lexer
+        self._cut = lexer.end
+        self._limit = lexer.end + self._limits.body_bytes
+        self._body_closers = b"</" + name + b">" + self._closer
+        root = self._parse(lexer.end, self._closer if lexer.empty else self._body_closers)
         if root is None:
-            return self._turn_to_stream(ended)
-        header, body = self._parts(root, end)
+            self._no_body("ill-formed before Body")
+        self._head, body = self._parts(root, lexer.end)
         if body is None:
-            return self._turn_to_stream(ended)
-        self._check_markup(header, body, end)
-        child: etree._Element | None = body[0] if len(body) else None
-        if child is not None:
-            fault = child.tag == self._names.fault
-            if not self._watch.wants_body(child.tag, self._action):
-                child = None
-            elif child_open:
-                self._phase = self._child
-                return self._child(ended)
-        return self._answer(ended, end, header, child, fault, final=bool(detail), detail=detail)
+            self._refuse("ill-formed before Body")
+        self._check_markup(self._head, body, lexer.end)
+        if lexer.empty:
+            return self._answer(ended, None, fault=False, final=True)
+        self._phase = self._before_child
+        return self._before_child(ended)
 
-    def _child(self, ended: bool) -> Scanned | None:
-        """Inside a first child that is wanted."""
-        end = self._ends.find(self._buffer)
-        if end == cutting.MORE or end > self._limit:
-            if ended or len(self._buffer) >= self._limit:
-                return self._turn_to_stream(ended)
-            return None
-        root = self._parse(end, self._closers)
+    def _before_child(self, ended: bool) -> Scanned | None:
+        """Between the Body's start tag and the end of its first child's."""
+        lexer = self._lexer
+        if not self._next_in_body():
+            return self._without_child(ended)
+        if lexer.kind == "end":
+            return self._answer(ended, None, fault=False, final=True)
+        name = cutting.tag_name(self._buffer, lexer.start)
+        if lexer.kind == "bad" or name is None:
+            return self._answer(ended, None, final=True)
+        child = self._first_child(b"" if lexer.empty else b"</" + name[0] + b">")
+        if child is None:
+            return self._answer(ended, None, final=True)
+        fault = child.tag == self._names.fault
+        self._fault = fault
+        if not self._watch.wants_body(child.tag, self._action):
+            return self._answer(ended, None, fault=fault)
+        if lexer.empty:
+            return self._answer(ended, child, fault=fault)
+        self._phase = self._in_child
+        return self._in_child(ended)
+
+    def _in_child(self, ended: bool) -> Scanned | None:
+        """Inside a first child that is wanted, to its end."""
+        lexer = self._lexer
+        while self._next_in_body():
+            if lexer.kind == "bad":
+                return self._answer(ended, None, fault=self._fault, final=True)
+            if lexer.kind == "end" and lexer.level == 3:
+                child = self._first_child(b"")
+                final = child is None
+                return self._answer(ended, child, fault=self._fault, final=final)
+        return self._without_child(ended)
+
+    def _to_body_end(self, ended: bool) -> Scanned | None:
+        """Through the rest of the Body, where a reference may lead. Without a complete Body it
+        is not followed: what it leads to might be half there."""
+        lexer = self._lexer
+        while self._next_in_body() and lexer.kind != "bad":
+            if lexer.kind == "end" and lexer.level == 2:
+                root = self._parse(lexer.end, self._closer)
+                if root is None:
+                    return self._say(self._found, self._fault)
+                self._head, body = self._parts(root, self._cut)
+                child = body[0] if body is not None and self._child_given else None
+                return self._answer(ended, child, fault=self._fault, final=True)
+        full = len(self._buffer) >= self._limit
+        if full or ended or lexer.kind == "bad":
+            return self._say(self._found, self._fault, self._over_body() if full else "")
+        return None
+
+    def _next_in_body(self) -> bool:
+        """Whether there is a next tag, within what may be read of the Body."""
+        return self._lexer.find(self._buffer) and self._lexer.end <= self._limit
+
+    def _without_child(self, ended: bool) -> Scanned | None:
+        """No next tag: at the limit and at the end, answer from the Header."""
+        if len(self._buffer) >= self._limit:
+            return self._answer(
+                ended, None, fault=self._fault, final=True, detail=self._over_body()
+            )
+        if ended:
+            return self._answer(ended, None, fault=self._fault, final=True)
+        return None
+
+    def _first_child(self, closer: bytes) -> etree._Element | None:
+        """The Body's first child in what is before the lexer's place; None if that is broken."""
+        root = self._parse(self._lexer.end, closer + self._body_closers)
         if root is None:
-            return self._turn_to_stream(ended)
-        header, body = self._parts(root, end)
-        assert body is not None
-        return self._answer(ended, end, header, body[0], body[0].tag == self._names.fault)
+            return None
+        self._head, body = self._parts(root, self._cut)
+        return body[0] if body is not None and len(body) else None
 
     def _parse(self, end: int, closers: bytes) -> etree._Element | None:
+        self.read = end
         try:
             return strict.parse(bytes(self._buffer[:end]) + closers)
         except etree.XMLSyntaxError:
             return None
-
-    # -- the stream way
-
-    def _turn_to_stream(self, ended: bool) -> Scanned | None:
-        self._stream = Stream()
-        self._phase = self._stream_header
-        return self._stream_header(ended)
-
-    def _stream_header(self, ended: bool) -> Scanned | None:
-        """Feed up to one place after the other that looks like the Body's start tag."""
-        stream, bodies, most = self._stream, self._bodies, self._limits.header_bytes
-        while True:
-            if stream.fed < bodies.end <= most:
-                stream.feed(self._buffer, bodies.end)
-                header, body = self._streamed()
-                if body is not None:
-                    break
-            elif not bodies.find(self._buffer) or bodies.end > most:
-                if len(self._buffer) >= most:
-                    stream.feed(self._buffer, most)
-                    self._streamed()
-                    self._over_header()
-                if not ended:
-                    return None
-                stream.feed(self._buffer, len(self._buffer))
-                self._streamed()
-                self._refuse("no Body")
-        self._check_markup(header, body, bodies.end)
-        stream.enter_body(body)
-        self._limit = bodies.end + self._limits.body_bytes
-        self._phase = self._stream_body
-        return self._stream_body(ended)
-
-    def _streamed(self) -> tuple[etree._Element | None, etree._Element | None]:
-        """Header and Body as far as they were fed."""
-        stream = self._stream
-        self.read = stream.fed
-        parts = (None, None) if stream.root is None else self._parts(stream.root, stream.fed)
-        if stream.depth_reached > self._limits.depth:
-            raise _Limited(f"depth over {self._limits.depth}")
-        if stream.broken:
-            self._refuse(f"ill-formed at {stream.broken}")
-        return parts
-
-    def _stream_body(self, ended: bool) -> Scanned | None:
-        stream = self._stream
-        full = len(self._buffer) >= self._limit
-        stream.feed(self._buffer, self._limit if full else len(self._buffer))
-        if full:
-            stream.look_ahead()
-        child = stream.child
-        fault = False if stream.body_done else None
-        wanted = False
-        if child is not None:
-            fault = child.tag == self._names.fault
-            wanted = self._watch.wants_body(child.tag, self._action)
-        settled = stream.body_done or (
-            not self._whole and child is not None and (stream.child_done or not wanted)
-        )
-        final = full or ended or stream.body_done or bool(stream.broken)
-        if not settled and not final:
-            return None
-        assert stream.root is not None
-        header, _ = self._parts(stream.root, stream.fed)
-        detail = "" if settled or stream.broken or not full else self._over_body()
-        given = child if wanted and stream.child_done else None
-        return self._answer(ended, stream.fed, header, given, fault, final=final, detail=detail)
 
     # -- out
 
@@ -437,40 +391,54 @@ class Scanner:
     def _answer(
         self,
         ended: bool,
-        read: int,
-        header: etree._Element | None,
         child: etree._Element | None,
-        fault: bool | None,
         *,
+        fault: bool | None = None,
         final: bool = False,
         detail: str = "",
     ) -> Scanned | None:
-        """Ask the Watch. `final`: no more of the Body can be had."""
-        self.read = read
+        """Ask the Watch. `final`: no more of the Body can be had, or need be."""
         try:
-            found = tuple(self._watch.find(header, child, self._action))
+            found = tuple(self._watch.find(self._head, child, self._action))
         except NeedsBody as needs:
-            if not final and not self._whole:
-                if self._recode is None:
-                    return None  # the long way will ask again
-                self._whole = True
-                again = self._phase == self._stream_body
-                return self._stream_body(ended) if again else self._turn_to_stream(ended)
+            if self._recode is None:
+                return None  # the long way will ask again
             found = needs.found
+            if not final:
+                self._found = found
+                self._fault = fault
+                self._child_given = child is not None
+                self._phase = self._to_body_end
+                return self._to_body_end(ended)
+        return self._say(found, fault, detail)
+
+    def _say(self, found: tuple[Found, ...], fault: bool | None, detail: str = "") -> Scanned:
         outcome = Outcome.FOUND if found else Outcome.NONE
         if detail:
             self._refuse_bomb(detail)
             outcome = Outcome.FOUND if found else Outcome.LIMIT
-        return Scanned(outcome, self.soap, found, fault, self.message_id, read, detail)
+        return Scanned(outcome, self.soap, found, fault, self.message_id, self.read, detail)
+
+    def _no_body(self, defect: str) -> NoReturn:
+        """Refuse, if this is a SOAP envelope at all."""
+        self._see_root()
+        self._refuse(defect)
+
+    def _over(self, limit: str) -> NoReturn:
+        """Give up on a header that is too big, if this is a SOAP envelope at all."""
+        self._see_root()
+        raise _Limited(limit)
+
+    def _see_root(self) -> None:
+        end = self._root_end
+        root = self._parse(end, self._closer) if end else None
+        if root is not None:
+            self._parts(root, end)
 
     def _empty(self, outcome: Outcome, detail: str) -> Scanned:
         if outcome is Outcome.LIMIT:
             self._refuse_bomb(detail)
         return Scanned(outcome, self.soap, (), None, self.message_id, self.read, detail)
-
-    def _over_header(self) -> NoReturn:
-        self.read = self._limits.header_bytes
-        raise _Limited(f"header over {self._limits.header_bytes} bytes")
 
     def _over_body(self) -> str:
         return f"body over {self._limits.body_bytes} bytes"

@@ -73,18 +73,6 @@ def parse(data: bytes) -> etree._Element:
             names.novel_bytes += len(data)
 
 
-def pull(first: bytes) -> etree.XMLPullParser:
-    """A parser to be fed in pieces, with "start" and "end" events, that has been fed `first`:
-    one byte of UTF-8. Always with names of its own: it is for rare and for hostile messages."""
-
-    def start() -> etree.XMLPullParser:
-        parser = etree.XMLPullParser(events=("start", "end"), **_OPTIONS)
-        parser.feed(first)  # the first feed is what ties a parser to its thread's dictionary
-        return parser
-
-    return start()
-
-
 def _apart(work: Callable[[], T]) -> T:
     """Run `work` in a thread of its own and return or raise what it did."""
     results: list[T] = []

@@ -29,15 +29,13 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from soapgate.core.pins import PinStore
+from soapgate.core.affinity import EVENTS
 from soapgate.core.pool import ADMIN_WORDS, Pool
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-PinEvent = Literal["bound", "learned", "aliased", "moved", "ended", "expired", "evicted", "refused"]
-PIN_EVENTS: tuple[PinEvent, ...] = (
-    *("bound", "learned", "aliased", "moved"),
-    *("ended", "expired", "evicted", "refused"),
-)
+# what affinities count, and what a store does when it is full
+PIN_EVENTS = (*EVENTS, "evicted", "refused")
 Side = Literal["request", "response"]
 
 # upper bounds in seconds: from a cached answer on loopback to the usual 60 s time-out
@@ -118,7 +116,7 @@ class Metrics:
         self.failures += 1
         self.last_failure = (service if service in self.durations else NO_SERVICE, reason, now)
 
-    def pin_event(self, event: PinEvent, count: int = 1) -> None:
+    def pin_event(self, event: str, count: int = 1) -> None:
         """Count what happened to pins. KeyError for a word that is none of `PIN_EVENTS`."""
         self.pin_events[event] += count
 

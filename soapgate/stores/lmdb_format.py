@@ -126,7 +126,7 @@ class Labels:
         triple = self._triples.get(number)
         if triple is None:
             return None
-        return Pin(*triple, value[_VALUE.size :], created, used)
+        return Pin._make((*triple, value[_VALUE.size :], created, used))
 
     def decode_in(self, txn: lmdb.Transaction[bytes], value: bytes) -> Pin:
         """The pin of a value that `txn` sees, and so sees the label of. Raises StoreError."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from soapgate.core.affinity import EVENTS, Affinity
@@ -563,7 +561,7 @@ class Contrary(MemoryStore):
     """Always held by another, whose pin is expired, and lets nobody drop it."""
 
     async def bind(self, key, pin):
-        return replace(pin, backend="other", alias=b"", used=0.0)
+        return pin._replace(backend="other", alias=b"", used=0.0)
 
     async def unbind(self, key, old=None):
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -98,7 +97,7 @@ def test_a_pin_holds_on_a_backup_while_others_are_available() -> None:
 
 
 def test_a_pin_that_is_still_an_alias_counts_as_none() -> None:
-    dangling = replace(NEW, pin=Pin("shop", "p", "", b"primary", 0.0, 0.0))
+    dangling = NEW._replace(pin=Pin("shop", "p", "", b"primary", 0.0, 0.0))
     answer = route(STRICT, [dangling, pinned("b2")], pool_of("b1", "b2"))
     assert isinstance(answer, Route)
     assert (answer.backend, answer.conflicts) == ("b2", 0)
@@ -404,7 +403,7 @@ def test_the_words_are_one_for_each_reason_and_all_in_the_table_of_the_file() ->
 
 def test_no_detail_names_an_id_a_key_or_a_backend() -> None:
     secret = Identity("p", b"topsecretkey", False, None, b"topsecretkey")
-    bound = replace(pinned("hidden-backend"), key=b"topsecretkey")
+    bound = pinned("hidden-backend")._replace(key=b"topsecretkey")
     for answer in (
         route(STRICT, [bound], pool_of("b1")),
         route(REDISPATCH, [bound], pool_of()),
