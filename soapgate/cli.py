@@ -131,9 +131,9 @@ def explain(
     show_ids: bool,
     everything: bool,
 ) -> None:
-    """Explain what the gateway would do with the message in FILE (- is stdin).
+    """Explain what the gateway would do with a message.
 
-    FILE holds an envelope or a raw HTTP request or response. Told are the ids that each profile
+    FILE (- is stdin) holds an envelope or a raw HTTP request or response. Told are the ids that each profile
     finds and the route they lead to. Status 1: the message would be refused.
 
     \b
@@ -182,7 +182,7 @@ def profiles(name: str | None, config: Path | None) -> None:
 @main.command("demo", context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run_demo(arguments: Sequence[str]) -> None:
-    """Show sessions that stick: two services, three clients, one crash.
+    """Show sessions that stick, and a crash.
 
     Needs soapgate[demo]. Options go to the demonstration itself:
 
@@ -219,7 +219,12 @@ def status(admin: str, as_json: bool) -> None:
     """
     with _asking(admin) as remote:
         said = {**remote.get("status"), **remote.get("backends")}
-    _answer(said, as_json)
+    if as_json:
+        _json(said)
+        return
+    from soapgate import show
+
+    show.status(_console(), said)
 
 
 @main.group(invoke_without_command=True)
@@ -254,7 +259,7 @@ def pins(
         return
     from soapgate import show
 
-    show.records(_console(), listed)
+    show.pins(_console(), listed)
     if more:
         click.echo(f"there are more than {limit}", err=True)
 
@@ -275,7 +280,12 @@ def lookup(asked: dict[str, Any], service: str) -> None:
     with _asking(asked["admin"]) as remote:
         body = {"service": service, "id": session_id}
         said = remote.send("POST", "pins", "lookup", body=body)
-    _answer(said, asked["as_json"])
+    if asked["as_json"]:
+        _json(said)
+        return
+    from soapgate import show
+
+    show.pins(_console(), said["pins"])
 
 
 @pins.command()
@@ -299,7 +309,9 @@ def delete(asked: dict[str, Any], service: str, key: str) -> None:
 @_admin
 @_as_json
 def backend(backend: str, state: str, admin: str, as_json: bool) -> None:
-    """Set a backend's state: ready, drain (bound sessions only), maint (nothing).
+    """Make a backend ready, drain or maint.
+
+    drain: bound sessions only; maint: nothing.
 
     \b
     soapgate backend shop/b1 drain
@@ -309,7 +321,12 @@ def backend(backend: str, state: str, admin: str, as_json: bool) -> None:
         raise click.UsageError(f"{backend!r}: give POOL/NAME, as in shop/b1")
     with _asking(admin) as remote:
         said = remote.send("PATCH", "backends", pool, name, body={"admin": state})
-    _answer(said, as_json)
+    if as_json:
+        _json(said)
+        return
+    from soapgate import show
+
+    show.record(_console(), said)
 
 
 # What the commands share
@@ -404,17 +421,6 @@ def _asking(url: str) -> Iterator[Remote]:
         yield Remote(url)
     except RemoteError as error:
         _fail(str(error), NO if error.status == 404 else BAD)
-
-
-def _answer(said: Any, as_json: bool) -> None:
-    from soapgate import show
-
-    if as_json:
-        _json(said)
-    elif isinstance(said, dict):
-        show.record(_console(), said)
-    else:
-        click.echo("done")
 
 
 def _secret_line() -> str:

@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,8 @@ class Gateway(TwistedService):
         config = self._config.service[name]
         running = self._pools[config.pool or ""]
         limits = self._config.limits
+        profiles = self._config.profiles_for(name)
+        unknown_of = {one.name: one.unknown for one in profiles if one.unknown is not None}
         affinity = Affinity(
             self.store,
             self.keys,
@@ -194,7 +196,7 @@ class Gateway(TwistedService):
             affinity,
             running.pool,
             running.dialers,
-            config.terms,
+            replace(config.terms, unknown_of=unknown_of),
             limits.scan,
             frozenset(config.idempotent),
             queue=self._config.timeouts.queue,
@@ -400,8 +402,6 @@ class Gateway(TwistedService):
 
 
 def _keep_gateway(new: Config, old: Config) -> Config:
-    from dataclasses import replace
-
     return replace(new, gateway=old.gateway)
 
 

@@ -180,30 +180,46 @@ def profile(console: Console, one: Profile, state: str) -> None:
                 console.print(Padding(Text(location.text, overflow="fold"), (0, 0, 0, 2)))
 
 
-def record(console: Console, said: Mapping[str, Any]) -> None:
-    """One answer of the API: plain values as facts, lists of records as tables."""
-    _facts(console, [(k, _plain(v)) for k, v in said.items() if not _is_table(v)])
-    for key, value in said.items():
-        if _is_table(value):
-            console.print()
-            console.print(Text(key, style="bold"))
-            records(console, value)
-
-
-def records(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A list of records with the same fields, as a table."""
-    if not rows:
-        console.print(Text("none", style="dim"))
-        return
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    table = _table(*columns)
-    for row in rows:
-        table.add_row(*(Text(_plain(row.get(key))) for key in columns))
+def status(console: Console, said: Mapping[str, Any]) -> None:
+    """A gateway at a glance, and its backends; `said` is the API's status with a list of
+    backends in the place of their number."""
+    record(console, {key: value for key, value in said.items() if key != "backends"})
+    table = _table("backend", "state", "health", "requests", "url")
+    for one in said["backends"]:
+        probe = one.get("probe") or {}
+        health = "up" if one["up"] else f"down ({probe.get('detail') or 'no probe yet'})"
+        most = f" of {one['maxconn']}" if one["maxconn"] else ""
+        waiting = f", {one['waiting']} waiting" if one["waiting"] else ""
+        marks = ["backup"] * one["backup"] + [f"role {role}" for role in one["roles"]]
+        table.add_row(
+            Text(f"{one['pool']}/{one['name']}"),
+            Text(one["admin"], style="" if one["admin"] == "ready" else "yellow"),
+            Text(health, style="green" if one["up"] else "red"),
+            Text(f"{one['inflight']}{most}{waiting}"),
+            Text("  ".join((one["url"], *marks))),
+        )
+    console.print()
     console.print(table)
 
 
-def _is_table(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(i, dict) for i in value)
+def pins(console: Console, listed: Sequence[Mapping[str, Any]]) -> None:
+    """Pins as the API lists them."""
+    if not listed:
+        console.print(Text("none", style="dim"))
+        return
+    table = _table("key", "service", "profile", "backend", "used")
+    table.columns[0].no_wrap = True  # it is for copying
+    for one in listed:
+        backend = one.get("leads_to") or one["backend"] or f"as {one['alias'][:8]}"
+        used = one["used"].partition(".")[0].replace("T", " ")
+        used += " (expired)" if one["expired"] else ""
+        table.add_row(*map(Text, (one["key"], one["service"], one["profile"], backend, used)))
+    console.print(table)
+
+
+def record(console: Console, said: Mapping[str, Any]) -> None:
+    """One answer of the API: its fields."""
+    _facts(console, [(key, _plain(value)) for key, value in said.items()])
 
 
 def _plain(value: object) -> str:

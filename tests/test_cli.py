@@ -353,8 +353,18 @@ def gateway(monkeypatch):
     return Gateway
 
 
-STATUS = {("GET", "status"): {"version": "1", "ready": True},
-          ("GET", "backends"): {"backends": [{"name": "b1", "up": True}]}}  # fmt: skip
+BACKEND = {
+    "pool": "shop", "name": "b1", "url": "http://h", "admin": "ready", "up": True, "inflight": 0,
+    "waiting": 0, "maxconn": 0, "roles": [], "backup": False, "probe": None,
+}  # fmt: skip
+PIN = {
+    "service": "shop", "key": "9f3a", "profile": "wsrm", "backend": "b1", "alias": None,
+    "used": "2026-01-01T00:00:01.000Z", "expired": False,
+}  # fmt: skip
+STATUS = {
+    ("GET", "status"): {"version": "1", "ready": True, "backends": 1},
+    ("GET", "backends"): {"backends": [BACKEND]},
+}
 
 
 def test_status_shows_the_gateway_and_its_backends(ask, gateway):
@@ -379,7 +389,7 @@ def test_answers_can_be_had_as_json(ask, gateway):
 
 
 def test_pins_are_listed_with_filters(ask, gateway):
-    gateway.answers = {("GET", "pins"): ([{"key": "9f3a", "backend": "b1"}], True)}
+    gateway.answers = {("GET", "pins"): ([PIN], True)}
     said = ask("pins", "--service", "shop", "--backend", "b1", "--limit", 1)
     assert "9f3a" in said.stdout
     assert said.stderr == "there are more than 1\n"
@@ -387,7 +397,7 @@ def test_pins_are_listed_with_filters(ask, gateway):
 
 
 def test_an_id_is_read_from_stdin_and_never_from_the_command_line(ask, gateway):
-    gateway.answers = {("POST", "pins", "lookup"): {"pins": [{"key": "9f3a", "leads_to": "b1"}]}}
+    gateway.answers = {("POST", "pins", "lookup"): {"pins": [{**PIN, "leads_to": "b1"}]}}
     said = ask("pins", "lookup", "shop", input="  secret-42 \n")
     assert said.exit_code == 0
     assert "b1" in said.output

@@ -97,23 +97,48 @@ def test_a_profile_is_told_with_all_its_locations(name):
             assert location.text in text
 
 
-def test_a_record_shows_values_and_tables():
-    text = printed(
-        show.record,
-        {
-            "ready": True,
-            "pins": None,
-            "reasons": [],
-            "load": 0.5,
-            "backends": [
-                {"name": "b1", "up": False, "probe": {"ok": True}, "roles": ["a", "b"]},
-                {"name": "b2", "inflight": 3},
-            ],
-        },
-    )
-    for word in ("ready", "yes", "pins", "b1", "no", "ok yes", "a, b", "inflight", "0.5"):
+BACKEND = {
+    "pool": "p", "name": "b1", "url": "http://127.0.0.1:9001", "admin": "drain", "up": False,
+    "available": False, "inflight": 3, "waiting": 2, "maxconn": 10, "weight": 1,
+    "roles": ["worker"], "backup": True,
+    "probe": {"ok": False, "detail": "refused", "at": "2026-01-01T00:00:00.000Z", "seconds": 0.1},
+}  # fmt: skip
+PIN = {
+    "service": "shop", "key": "0123456789abcdef0123456789abcdef", "profile": "wsrm",
+    "backend": "b1", "alias": None, "created": "2026-01-01T00:00:00.000Z",
+    "used": "2026-01-01T00:00:01.000Z", "expired": False,
+}  # fmt: skip
+
+
+def test_the_status_shows_the_gateway_and_each_backend():
+    quiet = {**BACKEND, "name": "b2", "up": True, "probe": None, "maxconn": 0, "waiting": 0}
+    text = printed(show.status, {"ready": True, "backends": [BACKEND, quiet]}, width=120)
+    for word in (
+        *("ready", "p/b1", "p/b2", "drain", "down (refused)", "up", "3 of 10, 2 waiting"),
+        *("http://127.0.0.1:9001", "backup", "role worker"),
+    ):
         assert word in text
 
 
-def test_no_records_are_none():
-    assert printed(show.records, []).strip() == "none"
+def test_pins_show_whole_keys_and_where_they_lead():
+    alias = {**PIN, "backend": None, "alias": "f" * 32, "expired": True}
+    text = printed(show.pins, [PIN, alias, {**alias, "leads_to": "b7"}])
+    assert text.count(PIN["key"]) == 3
+    for word in ("b1", "as ffffffff", "b7", "(expired)"):
+        assert word in text
+
+
+def test_no_pins_are_none():
+    assert printed(show.pins, []).strip() == "none"
+
+
+def test_a_record_shows_its_fields():
+    said = {"ok": True, "pins": None, "reasons": [], "load": 0.5, "at": {"a": 1, "b": ["c", "d"]}}
+    lines = [line.split(None, 1) for line in printed(show.record, said).splitlines()]
+    assert [(name, value.strip()) for name, value in lines] == [
+        ("ok", "yes"),
+        ("pins", "-"),
+        ("reasons", "-"),
+        ("load", "0.5"),
+        ("at", "a 1, b c, d"),
+    ]

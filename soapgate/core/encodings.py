@@ -143,8 +143,9 @@ class Recode:
         """What is left when no more bytes come. Raises NotSoap."""
         data = b""
         if not self._settled:
-            self._settle(self._held, ended=True)
-            data = self._without_bom(self._held)
+            held = self._held
+            self._settle(held, ended=True)
+            data = self._without_bom(held)
         return data if self._decoder is None else self._decoder.decode(data, True).encode()
 
     def _settle(self, data: bytes, ended: bool) -> bool:

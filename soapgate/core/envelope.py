@@ -69,10 +69,10 @@ def message_id(header: etree._Element) -> tuple[str, str] | None:
     return None
 
 
-def over_depth(header: etree._Element, most: int) -> bool:
-    """Whether elements are nested deeper than `most`; the Header itself is at 2."""
-    level = [header]
-    for _ in range(2, most + 1):
+def deeper(root: etree._Element, most: int) -> bool:
+    """Whether elements are nested deeper than `most`; the root is at 1."""
+    level = [root]
+    for _ in range(most):
         level = [child for element in level for child in element]
         if not level:
             return False

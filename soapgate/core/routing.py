@@ -32,8 +32,7 @@ alternative, a chain of small deciders, was dropped: the order of the rules is t
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 from soapgate.core.errors import Reason
@@ -84,7 +83,7 @@ class Terms:
     lost: Literal["strict", "redispatch"] = "strict"
     unknown: Literal["balance", "fault"] = "balance"
     role: str | None = None
-    unknown_of: Mapping[str, Literal["balance", "fault"]] = MappingProxyType({})
+    unknown_of: Mapping[str, Literal["balance", "fault"]] = field(default_factory=dict)
 
 
 class Route(NamedTuple):

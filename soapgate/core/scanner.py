@@ -159,6 +159,8 @@ class Scanner:
         root = self._parse(end, closers if slash else b"</%b>%b" % (child, closers))
         if root is None:
             return None
+        if data.count(b"<", 0, end) > 2 * limits.depth and envelope.deeper(root, limits.depth):
+            return None  # which defect comes first is for the long way to say
         self._head, body = self._parts(root, end)
         if body is None or not len(body):
             return None
@@ -375,14 +377,15 @@ class Scanner:
         return header, body
 
     def _check_markup(self, header: etree._Element | None, body: etree._Element, end: int) -> None:
-        """Depth, blocks, attributes. Counting bytes settles it for nearly every message: each
+        """Blocks and attributes. Counting bytes settles it for nearly every message: each
         element has its `<`, each attribute its `=`."""
         limits, buffer = self._limits, self._buffer
-        if buffer.count(b"<", 0, end) > min(limits.depth, limits.blocks) and header is not None:
-            if len(header) > limits.blocks:
-                raise _Limited(f"over {limits.blocks} header blocks")
-            if envelope.over_depth(header, limits.depth):
-                raise _Limited(f"depth over {limits.depth}")
+        if (
+            header is not None
+            and buffer.count(b"<", 0, end) > limits.blocks
+            and len(header) > limits.blocks
+        ):
+            raise _Limited(f"over {limits.blocks} header blocks")
         if buffer.count(b"=", 0, end) > limits.attributes and envelope.over_attributes(
             header, body, limits.attributes
         ):

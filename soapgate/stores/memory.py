@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections import OrderedDict
-from dataclasses import replace
 from typing import Literal
 
 from soapgate.core.errors import StoreFull
@@ -74,7 +73,7 @@ class MemoryStore:
     async def touch(self, key: bytes, used: float) -> None:
         held = self._pins.get(key)
         if held is not None:
-            self._pins[key] = replace(held, used=used)
+            self._pins[key] = held._replace(used=used)
             self._pins.move_to_end(key)
 
     async def unbind(self, key: bytes, old: Pin | None = None) -> bool:

@@ -332,7 +332,7 @@ def test_who_loses_the_race_to_move_gets_the_pin_of_the_winner(desk):
     identity = desk.session("b1", "rm", "1")
     assert desk.move(identity, "b2", T0).pin.backend == "b2"
     assert desk.move(identity, "b3", T0).pin.backend == "b2"
-    assert desk.happened() == {"bound": 1, "moved": 1, "followed": 1}
+    assert desk.happened() == {"learned": 1, "moved": 1, "followed": 1}
 
 
 def test_a_touch_meanwhile_does_not_stop_a_move(desk):
@@ -386,7 +386,7 @@ def test_the_first_learnt_id_in_precedence_is_the_primary_of_the_others(desk):
     desk.learn([learn("cookie", "c"), learn("rm", "1"), learn("header", "h")], "b1", None, T0)
     assert desk.held("header", "h").backend == "b1"
     assert desk.held("rm", "1").alias == desk.held("cookie", "c").alias == key("header", "h")
-    assert desk.happened() == {"bound": 1, "aliased": 2}
+    assert desk.happened() == {"learned": 1, "aliased": 2}
 
 
 def test_learnt_ids_become_aliases_of_the_primary_of_the_exchange(desk):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from soapgate.core.errors import StoreFull
@@ -87,7 +85,7 @@ def test_touch_notes_the_use_and_nothing_else(make, run, pin):
     store = make()
     run(store.bind(A, pin(alias=B)))
     run(store.touch(A, 1234.5))
-    assert run(store.lookup(A)) == replace(pin(alias=B), used=1234.5)
+    assert run(store.lookup(A)) == pin(alias=B)._replace(used=1234.5)
 
 
 def test_a_touched_key_that_is_gone_stays_gone(make, run):

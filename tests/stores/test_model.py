@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,7 +80,7 @@ class Model(RuleBasedStateMachine):
         now = self.tick()
         run(self.store.touch(key, now))
         if key in self.pins:
-            self.pins[key] = replace(self.pins[key], used=now)
+            self.pins[key] = self.pins[key]._replace(used=now)
 
     @rule(key=keys, other=keys, backend=names)
     def rebind(self, key, other, backend):
