@@ -133,8 +133,8 @@ def explain(
 ) -> None:
     """Explain what the gateway would do with a message.
 
-    FILE (- is stdin) holds an envelope or a raw HTTP request or response. Told are the ids that each profile
-    finds and the route they lead to. Status 1: the message would be refused.
+    FILE (- is stdin) holds an envelope or a raw HTTP request or response. Told are the ids that
+    each profile finds and the route they lead to. Status 1: the message would be refused.
 
     \b
     soapgate explain -c gateway.toml message.xml

@@ -13,7 +13,7 @@ and sizes bytes from here on. The small properties at the models turn them into 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -276,7 +276,7 @@ class ServiceConfig(Table):
 
     @property
     def terms(self) -> Terms:
-        """What `route` asks of the service."""
+        """What `route` asks of the service; see `Config.terms_for` for all of it."""
         return Terms(lost=self.lost, unknown=self.unknown, role=self.role)
 
     @property
@@ -314,7 +314,7 @@ class Config:
             View(
                 rule=service.rule(name),
                 profiles=self.profiles_for(name),
-                terms=service.terms,
+                terms=self.terms_for(name),
                 limits=self.limits.scan,
                 policy=self.pool_of(name).policy,
             )
@@ -330,6 +330,11 @@ class Config:
     def pool_of(self, service: str) -> PoolConfig:
         """The pool a service chooses from."""
         return self.pool[self.service[service].pool or ""]
+
+    def terms_for(self, service: str) -> Terms:
+        """What `route` asks of a service, its profiles' own answers to unknown ids included."""
+        own = {one.name: one.unknown for one in self.profiles_for(service) if one.unknown}
+        return replace(self.service[service].terms, unknown_of=own)
 
     def profiles_for(self, service: str) -> tuple[Profile, ...]:
         """The profiles of a service in order of precedence. Left out, they are those that are on

@@ -195,6 +195,16 @@ def test_an_own_profile_takes_the_place_of_the_catalogues_of_that_name():
     assert [location.text for location in own.lookup] == ["cookie:only-this"]
 
 
+def test_a_profile_may_answer_to_unknown_ids_for_itself():
+    text = POOL + (
+        '[profile.mine]\nlookup = ["cookie:mine"]\nunknown = "fault"\n'
+        '[service.s]\nsessions = ["mine", "http-cookie"]\n'
+    )
+    config = parse(text, "FILE")
+    assert config.terms_for("s") == Terms(unknown_of={"mine": "fault"})
+    assert config.views[0].terms == config.terms_for("s")
+
+
 def test_own_namespaces_serve_own_profiles():
     text = POOL + (
         '[namespaces]\nshop = ["urn:a", "urn:b:*"]\n'

@@ -354,7 +354,7 @@ def _unpinned(terms: Terms, order: Sequence[Ranked], balanced: str) -> str:
     bound = next((one for one in order if one.bindable), None)
     if bound is not None:
         return f"{balanced}; {_name(bound)} is bound to that backend"
-    if terms.unknown == "fault":
+    if any(terms.unknown_of.get(one.profile, terms.unknown) == "fault" for one in order):
         return f'{_told(Reason.SESSION_UNKNOWN)} (unknown = "fault")'
     return f"{balanced}, nothing is bound"
 

@@ -131,6 +131,7 @@ class _Watch:
     """What a scanner asks (its `Watch`), for one direction."""
 
     def __init__(self, probes: Sequence[Probe], limits: ScanLimits) -> None:
+        self._probes = probes
         self.oversized = 0  # ids longer than `limits.id_bytes`, taken for absent
         self._id_bytes = limits.id_bytes
         self._actions = [(p, p.location) for p in probes if isinstance(p.location, ActionMarker)]
@@ -145,6 +146,23 @@ class _Watch:
     def needs_envelope(self) -> bool:
         """Whether any location is in the envelope."""
         return bool(self._header or self._body or self._faults)
+
+    @property
+    def consulted(self) -> frozenset[str] | None:
+        """Local names of the elements and attributes whose values are compared with something;
+        None where a wildcard compares any. All other values of an envelope can change a find in
+        no other way than as ids."""
+        names = {
+            predicate.name.local
+            for probe in self._probes
+            if isinstance(probe.location, SoapPath)
+            for step in probe.location.steps
+            for predicate in step.predicates
+            if predicate.value is not None
+        }
+        if self._actions:
+            names.add("Action")
+        return None if "*" in names else frozenset(names)
 
     def wants_body(self, tag: str, action: str = "") -> bool:
         """Whether a location names the Body's first child, given in Clark notation."""

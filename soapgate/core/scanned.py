@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from lxml import etree
 
 from soapgate.core.envelope import SoapVersion
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One id at one place. `id` is trimmed, not empty and at most `ScanLimits.id_bytes` long;
     only an "end" that names no id of its own (a marker) has "". `location` is the text of the
     location as its profile writes it."""
@@ -93,8 +92,7 @@ class Refuser(Protocol):
     read: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scanned:
+class Scanned(NamedTuple):
     """The answer. `fault`: the Body's first child is a soap:Fault; None = not seen. `message_id`:
     (WS-Addressing namespace, text). `read`: bytes of the envelope looked at. `detail`: a word
     why, for a limit (also one met after something was found) and for what is not SOAP."""

@@ -8,8 +8,8 @@ message - the end of a tag, a limit, the end - and never of a chunk.
 So the message is cut at the end of a tag, end tags are appended for what is open there, and that
 is parsed at once: strictly, by lxml, a few microseconds. What parses is right (see `cutting`).
 The short way finds the place with one pattern; nearly every message is done with it. The long way
-reads tag by tag, over any number of pieces, for all others: those in many pieces, in other
-encodings, and those with something that only looks like a Body.
+reads tag by tag, over any number of pieces, for all others: those in many pieces, and those with
+something that only looks like a Body.
 
 What counts and what does not:
 - Envelope, one Header at most, Body, in one SOAP namespace, nothing else before Body: otherwise
@@ -35,21 +35,15 @@ from soapgate.core.errors import Failure, Reason
 from soapgate.core.scanned import Found, NeedsBody, Outcome, ScanLimits, Scanned, Watch
 
 __all__ = [
-    "Found",
-    "NeedsBody",
-    "Outcome",
-    "ScanLimits",
-    "Scanned",
-    "Scanner",
-    "Watch",
-    "scan",
-]
+    "Found", "NeedsBody", "Outcome", "ScanLimits", "Scanned", "Scanner", "Watch", "scan",
+]  # fmt: skip
 
 
 class _Limited(Exception):
     """A limit is met and nothing can be found; the text says which."""
 
 
+_TRIES = 4  # pieces a plain header may come in: 4 KiB of it are three TCP segments
 _PLAIN_CHARSETS = frozenset({"", "utf_8", "ascii"})
 # An XML declaration that says UTF-8 or nothing, and the root's name.
 _OPENING = re.compile(
@@ -58,13 +52,12 @@ _OPENING = re.compile(
     % cutting.NC
 )
 _ATTRIBUTES = rb"""(?:\s[^<>"'/]*(?:"[^"<]*"[^<>"'/]*|'[^'<]*'[^<>"'/]*)*)?"""
-# The Body's start tag and its first child's. A pattern, not a proof: see `cutting`.
+# The Body's start tag and its first child's, or the Body's end. A pattern, not a proof.
 _BODY_AND_CHILD = re.compile(
-    rb"<((?:%(nc)b:)?Body)(%(attributes)b>)\s*<((?:%(nc)b:)?%(nc)b)%(attributes)b(/?)>"
+    rb"<((?:%(nc)b:)?Body)(%(attributes)b>)\s*<(?:/|((?:%(nc)b:)?%(nc)b)%(attributes)b(/?)>)"
     % {b"nc": cutting.NC, b"attributes": _ATTRIBUTES}
 )
 _DOCTYPE = b"<!DOCTYPE"
-_SLASH = ord("/")
 
 
 class Scanner:
@@ -75,8 +68,8 @@ class Scanner:
     __slots__ = (
         "_action", "_body_closers", "_buffer", "_child_given", "_closer", "_content_encoding",
         "_content_type", "_cut", "_fault", "_found", "_head", "_inflate", "_lexer", "_limit",
-        "_limits", "_misc", "_names", "_phase", "_recode", "_root_end", "_watch", "message_id",
-        "read", "soap",
+        "_limits", "_misc", "_names", "_phase", "_recode", "_root_end", "_tries", "_watch",
+        "message_id", "read", "soap",
     )  # fmt: skip
 
     def __init__(
@@ -100,6 +93,7 @@ class Scanner:
         self._buffer: bytes | bytearray = b""
         self._inflate: Inflate | None = None
         self._recode: Recode | None = None
+        self._tries = 0
 
     # -- in
 
@@ -108,9 +102,15 @@ class Scanner:
         try:
             recode = self._recode
             if recode is None:
-                answer = self._at_once(data)
-                if answer is not None:
-                    return answer
+                if self._buffer:
+                    data = bytes(self._buffer) + data
+                if self._is_plain():
+                    answer = self._short_way(data)
+                    if answer is not None:
+                        return answer
+                    if self._may_wait(data):
+                        self._buffer = data
+                        return None
                 recode = self._begin()
             if self._inflate is None:
                 return self._take(recode.feed(data))
@@ -127,7 +127,12 @@ class Scanner:
     def close(self) -> Scanned:
         """The answer, now that the message has ended."""
         try:
-            recode = self._recode or self._begin()
+            kept, recode = self._buffer, self._recode
+            if recode is None:
+                recode = self._begin()
+                answer = self._take(recode.feed(bytes(kept)))
+                if answer is not None:
+                    return answer
             answer = self._take(recode.close()) or self._phase(True)
         except NotSoap as why:
             return self._empty(Outcome.NOT_SOAP, str(why))
@@ -136,12 +141,25 @@ class Scanner:
         assert answer is not None
         return answer
 
-    def _at_once(self, data: bytes) -> Scanned | None:
-        """The cut way in one step, for the message that nearly every client sends: UTF-8, plain
-        markup, all that matters in the first piece. None: not such a one."""
+    def _is_plain(self) -> bool:
+        """Whether the bytes that come are the envelope's own, unless its first ones object."""
         charset, why_not = expect(self._content_type)
-        if charset not in _PLAIN_CHARSETS or why_not or self._content_encoding:
-            return None
+        return charset in _PLAIN_CHARSETS and not (why_not or self._content_encoding)
+
+    def _may_wait(self, data: bytes) -> bool:
+        """Whether the short way may do with one more piece: it has met an Envelope and no Body.
+        Not for many: pieces are joined anew each time."""
+        self._tries += 1
+        return (
+            self._tries < _TRIES
+            and len(data) < self._limits.header_bytes
+            and data.find(b"Body") < 0
+            and _OPENING.match(data) is not None
+        )
+
+    def _short_way(self, data: bytes) -> Scanned | None:
+        """For what nearly every client sends: UTF-8, plain markup, all that matters there at
+        once. None: not such a message, or not so much of it."""
         opening = _OPENING.match(data)
         if opening is None:
             return None
@@ -151,25 +169,28 @@ class Scanner:
         if tags is None:
             return None
         body_name, cut, child, slash = tags[1], tags.end(2), tags[3], tags[4]
-        end = tags.end()
-        if cut > limits.header_bytes or end - cut > limits.body_bytes:
+        end = tags.end() if child else cut
+        if cut > limits.header_bytes or tags.end() - cut > limits.body_bytes:
             return None
         self._buffer = data
         closers = b"</%b></%b>" % (body_name, opening[1])
-        root = self._parse(end, closers if slash else b"</%b>%b" % (child, closers))
+        is_open = child and not slash
+        root = self._parse(end, b"</%b>%b" % (child, closers) if is_open else closers)
         if root is None:
             return None
         if data.count(b"<", 0, end) > 2 * limits.depth and envelope.deeper(root, limits.depth):
             return None  # which defect comes first is for the long way to say
         self._head, body = self._parts(root, end)
-        if body is None or not len(body):
+        if body is None or bool(len(body)) is not bool(child):
             return None
         self._check_markup(self._head, body, end)
+        if not child:
+            return self._answer(False, None, fault=False, final=True)
         first: etree._Element | None = body[0]
         tag = body[0].tag
         if not self._watch.wants_body(tag, self._action):
             first = None
-        elif not slash:
+        elif is_open:
             most = cut + limits.body_bytes
             end = data.find(b"</%b>" % child, end, most) + len(child) + 3
             root = self._parse(end, closers) if end > cut else None
@@ -178,7 +199,7 @@ class Scanner:
             self._head, body = self._parts(root, end)
             assert body is not None
             first = body[0]
-        return self._answer(False, first, fault=tag == self._names.fault)
+        return self._answer(False, first, fault=tag == self._names.fault, short=True)
 
     def _begin(self) -> Recode:
         """Set out on the long way."""
@@ -196,6 +217,11 @@ class Scanner:
         if not data:
             return None
         if not self._buffer:
+            self._tries += 1
+            if self._tries == 1:  # plain ones have been there
+                answer = self._short_way(data)
+                if answer is not None:
+                    return answer
             self._buffer = data  # most messages need no second piece: no copy
         else:
             buffer = self._buffer
@@ -206,14 +232,14 @@ class Scanner:
             buffer += data[: max(room, 0)]
         return self._phase(False)
 
-    # -- the cut way. Each phase is told whether the message has ended, goes on to the next when
+    # -- the long way. Each phase is told whether the message has ended, goes on to the next when
     #    it can, and returns None when it needs more.
 
     def _prolog(self, ended: bool) -> Scanned | None:
         buffer = self._buffer
         at = self._misc.find(buffer)
         if at == cutting.MORE:
-            self._no_root_yet(ended, "no root element" if buffer.strip() else "empty")
+            self._no_root_yet(ended, "no root element" if ended and buffer.strip() else "empty")
             return None
         name = cutting.tag_name(buffer, at)
         if name is None:
@@ -377,14 +403,9 @@ class Scanner:
         return header, body
 
     def _check_markup(self, header: etree._Element | None, body: etree._Element, end: int) -> None:
-        """Blocks and attributes. Counting bytes settles it for nearly every message: each
-        element has its `<`, each attribute its `=`."""
+        """Blocks and attributes; each attribute has its `=`, which are quick to count."""
         limits, buffer = self._limits, self._buffer
-        if (
-            header is not None
-            and buffer.count(b"<", 0, end) > limits.blocks
-            and len(header) > limits.blocks
-        ):
+        if header is not None and len(header) > limits.blocks:
             raise _Limited(f"over {limits.blocks} header blocks")
         if buffer.count(b"=", 0, end) > limits.attributes and envelope.over_attributes(
             header, body, limits.attributes
@@ -398,13 +419,14 @@ class Scanner:
         *,
         fault: bool | None = None,
         final: bool = False,
+        short: bool = False,
         detail: str = "",
     ) -> Scanned | None:
         """Ask the Watch. `final`: no more of the Body can be had, or need be."""
         try:
             found = tuple(self._watch.find(self._head, child, self._action))
         except NeedsBody as needs:
-            if self._recode is None:
+            if short:
                 return None  # the long way will ask again
             found = needs.found
             if not final:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from soapgate.edge.framing import Length
+from soapgate.edge.framing import EMPTY, Length
 from soapgate.edge.http11 import RequestHead, ResponseHead
 
 ENTRIES = 1024
@@ -57,8 +57,8 @@ class KnownHeads(Generic[AnyHead]):
     def _remember(self, key: bytes, head: AnyHead, digits: bytes) -> None:
         before = behind = b""
         if digits:
-            # a response to HEAD, a 204 and a 304 have a length that frames nothing
-            if head.framing != Length(int(digits)):
+            # a response to HEAD, a 204 and a 304 have a length that frames nothing: EMPTY itself
+            if head.framing is EMPTY or head.framing != Length(int(digits)):
                 return
             start = head.forward.index(_MARK) + len(_MARK)
             before, behind = head.forward[:start], head.forward[start + len(digits) :]

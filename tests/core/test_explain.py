@@ -176,6 +176,13 @@ def test_the_terms_of_the_service_are_told():
     ]
 
 
+def test_a_profile_answers_to_unknown_ids_for_itself():
+    asked = view(SHOP, COOKIE, terms=Terms(unknown_of={"jar": "fault"}))
+    assert "SessionUnknown" in would(request(cookie=b"sid=7"), asked)[-1]
+    steps = would(request(envelope("<Session>42</Session>")), asked)
+    assert steps[2] == "if none is pinned: balanced by round_robin, nothing is bound"
+
+
 def test_an_end_is_told():
     a = shown("shop", "42")
     steps = would(request(envelope("<Session>42</Session>", "<logout/>")), view(SHOP))

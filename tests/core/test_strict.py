@@ -67,7 +67,7 @@ def dictionary():
 
 
 def test_names_of_strangers_stop_growing_the_threads_dictionary(monkeypatch):
-    monkeypatch.setattr(strict, "NOVEL_BYTES", 20_000)
+    monkeypatch.setattr(strict, "NOVEL_BYTES", 10_000)
 
     def work():
         sizes = []

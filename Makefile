@@ -1,0 +1,44 @@
+# Short habits. Every target makes what it needs first; `make help` lists them.
+#   make test ARGS="tests/core -q"    ARGS goes to the program behind test, bench, demo and run
+#   make test PYTHON=python3.12 VENV=.venv-3.12
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+BIN     = $(VENV)/bin
+STAMP   = $(VENV)/.installed
+
+.PHONY: help venv demo run test lint format bench wheel clean
+
+help:   ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(STAMP)   ## an environment of its own in .venv, with all that the rest needs
+$(STAMP): setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(STAMP)   ## two services, the gateway, three clients: see sessions stick; ends by itself
+	@$(BIN)/soapgate demo $(ARGS)
+
+run: $(STAMP)   ## the same set-up, kept running for your own client
+	@$(BIN)/python samples/demo.py --stay $(ARGS)
+
+test: $(STAMP)   ## all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)   ## ruff (rules and format) and mypy
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: $(STAMP)   ## put the sources into the one format
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: $(STAMP)   ## CPU a request beside HAProxy (needs haproxy, nginx-light, wrk)
+	@$(BIN)/python -m bench $(ARGS)
+
+wheel: $(STAMP)   ## sdist and wheel, in dist/
+	$(BIN)/python -m build
+
+clean:   ## what can be made again, except the environment
+	rm -rf build dist *.egg-info bench/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,99 @@
+"""Writes the tables of docs/profiles.rst: the built-in profiles and the known prefixes.
+
+The one rule: what the catalogue and `soapgate.core.ns` know is written down nowhere else by hand.
+The page has two markers for each table; what stands between them is ours, the rest is the
+author's. It refuses to explain a protocol: `soapgate profiles NAME` does that from the same file.
+A Sphinx extension was dropped: the page must read well where it lies, unbuilt.
+
+    python docs/build_profiles.py            write the page anew
+    python docs/build_profiles.py --check    status 1 if that would change it
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from soapgate.core.ns import PREFIXES
+from soapgate.core.profiles import Profile, catalogue
+
+PAGE = Path(__file__).with_name("profiles.rst")
+USES = ("lookup", "bind", "learn", "end")
+
+
+def profile_table(profiles: Mapping[str, Profile] | None = None) -> str:
+    """A list-table of the profiles, in the order of precedence and then of names."""
+    known = catalogue() if profiles is None else profiles
+    rows = [("profile", "default", "what it is, and where its ids are")]
+    rows += [
+        (f"``{name}``", "on" if one.default else "off", f"{one.title}\n\n{_places(one)}")
+        for name, one in known.items()
+    ]
+    return _table(rows, "18 7 75")
+
+
+def prefix_table(prefixes: Mapping[str, tuple[str, ...]] = PREFIXES) -> str:
+    """A list-table of the prefixes that every configuration knows."""
+    rows = [("prefix", "namespaces, the newest first")]
+    rows += [
+        (f"``{prefix}``", "\n".join(f"| ``{uri}``" for uri in uris))
+        for prefix, uris in prefixes.items()
+    ]
+    return _table(rows, "15 85")
+
+
+TABLES: dict[str, Callable[[], str]] = {"profiles": profile_table, "prefixes": prefix_table}
+
+
+def renewed(page: str) -> str:
+    """The page with its tables as they should be. Raises ValueError for a marker that is missing
+    or stands twice."""
+    for name, table in TABLES.items():
+        begin, end = f".. begin {name}\n", f".. end {name}\n"
+        if page.count(begin) != 1 or page.count(end) != 1:
+            raise ValueError(f"the page needs one line {begin.strip()!r} and one {end.strip()!r}")
+        before, _, rest = page.partition(begin)
+        after = rest.partition(end)[2]
+        page = f"{before}{begin}\n{table()}\n{end}{after}"
+    return page
+
+
+def _places(profile: Profile) -> str:
+    """A line block: each location behind the use it has."""
+    lines = []
+    for use in USES:
+        for location in getattr(profile, use):
+            lines.append(f"| {use} ``{location.text}``")
+    if profile.value != "text":
+        lines.append(f'| an id is its name and its text (``value = "{profile.value}"``)')
+    if profile.unknown is not None:
+        lines.append(f'| ``unknown = "{profile.unknown}"``, whatever the service says')
+    return "\n".join(lines)
+
+
+def _table(rows: Iterable[tuple[str, ...]], widths: str) -> str:
+    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", ""]
+    for row in rows:
+        for number, cell in enumerate(row):
+            lead = "   * - " if number == 0 else "     - "
+            for line in cell.split("\n"):
+                lines.append((lead + line).rstrip())
+                lead = " " * 7
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or with --check only say whether it is current."""
+    page = PAGE.read_text(encoding="utf-8")
+    new = renewed(page)
+    if "--check" not in arguments:
+        PAGE.write_text(new, encoding="utf-8")
+        return 0
+    if new != page:
+        sys.stderr.write("docs/profiles.rst is behind the catalogue: run docs/build_profiles.py\n")
+    return int(new != page)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

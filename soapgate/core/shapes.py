@@ -1,0 +1,378 @@
+"""Known shapes: repeated traffic has repeated markup, so read its structure once and cut ids after.
+
+A *shape* is the markup of a message up to its Body's first child: every byte of it but some texts
+and attribute values, the *holes*. A message of a known shape is not parsed; its ids are cut out.
+
+Why that is sound. A shape is made from a message that the scanner has parsed strictly. Its regular
+expression has every other byte literally, namespace declarations included, and lets a hole hold
+only printable ASCII without `<`, `&`, `]` and (in an attribute) its quote: bytes that cannot begin
+or end anything in XML 1.0. So whatever matches is well-formed as far as it goes and has the same
+tree, with other values in the holes. What the Watch makes of that tree may depend on a value in
+three ways only: it is an id; a predicate or an action marker compares it; it is a reference. Values
+that are compared (`Watch.consulted`) are no holes, and a message with references makes no shape. So
+ids alone come from holes, and which id from which hole is not guessed: the scanner is run once
+more over the same message with a mark in every hole, and where a mark comes out is where that
+hole goes. Last, the shape is tried on the message it was made from, and dropped unless it says what
+the scanner said. Whatever does not fit (an entity, a comment, a CDATA section, letters beyond
+ASCII, an empty or over-long id) is left to the scanner.
+
+The Body's first child may be any that was looked at before under this shape, by its exact start
+tag, and none that the Watch wants to read.
+
+Bounded: shapes a Watch, first children a shape; and making one costs a fixed share of the scans
+that were not served, so that a client who varies its markup on purpose gains nothing by it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple, Protocol
+
+from soapgate.core.envelope import SoapVersion
+from soapgate.core.errors import Failure
+from soapgate.core.scanned import Found, Outcome, ScanLimits, Scanned, Watch
+from soapgate.core.scanner import Scanner
+
+Use = Literal["lookup", "bind", "learn", "end"]
+
+SHAPES = 256  # of one Watch; a service has about as many as its clients' stacks times headers
+SIBLINGS = 8  # shapes tried for one Envelope start tag
+LOOKS = 256  # first children remembered for one shape: the operations of a service
+PREFIX_BYTES = 16 * 1024  # a longer prefix makes no shape: compiling it would cost milliseconds
+SIGHTINGS = 3  # how often markup is seen before a shape is made of it
+CANDIDATES = 1024  # signatures that are counted meanwhile
+PRICE = 32  # scans that earn the making of one shape
+
+_NAME = rb"[A-Za-z_][A-Za-z0-9._-]*(?::[A-Za-z_][A-Za-z0-9._-]*)?"
+_START = re.compile(rb"<(%b)((?:\s+%b\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))*)\s*(/?)>" % (_NAME, _NAME))
+_ATTRIBUTE = re.compile(rb"(\s+)(%b)(\s*=\s*)([\"'])(.*?)\4" % _NAME, re.DOTALL)
+_END = re.compile(rb"</%b\s*>" % _NAME)
+_DECLARATION = re.compile(rb"<\?xml[^?>]*\?>")
+_TEXT = rb"[\t\n\x20-\x25\x27-\x3b\x3d-\x5c\x5e-\x7e]"
+_IN_QUOTES = {
+    b'"': rb"[\x20\x21\x23-\x25\x27-\x3b\x3d-\x5c\x5e-\x7e]",
+    b"'": rb"[\x20-\x25\x28-\x3b\x3d-\x5c\x5e-\x7e]",
+}
+_MARK = "soapgate-hole-%d-"
+_MARKED = re.compile(r"soapgate-hole-(\d+)-")
+
+
+class _Unfit(Exception):
+    """No shape can be made of this message."""
+
+
+class _Hole(NamedTuple):
+    """A varying value: the class of bytes it may have."""
+
+    allowed: bytes
+    value: bytes
+
+
+class _Cut(NamedTuple):
+    """A text that comes out of a hole: what stands before and behind it is constant. Without a
+    hole (group 0) it is constant altogether."""
+
+    before: str
+    group: int
+    behind: str
+
+
+class _Watched:
+    """A Watch that remembers what it was asked about the Body."""
+
+    def __init__(self, watch: ShapedWatch) -> None:
+        self._watch = watch
+        self.wanted: bool | None = None
+        self.find = watch.find
+
+    def wants_body(self, tag: str, action: str = "", /) -> bool:
+        self.wanted = self._watch.wants_body(tag, action)
+        return self.wanted
+
+
+class ShapedWatch(Watch, Protocol):
+    """A Watch that says on which values its finds depend, ids apart."""
+
+    @property
+    def consulted(self) -> frozenset[str] | None:
+        """Local names of elements and attributes whose values are compared; None: any."""
+
+
+class _Shape(NamedTuple):
+    """What is known of one markup. `looks`: the bytes from the Body's start tag to the end of its
+    first child's (or of the Body's end tag) -> whether that child is a Fault."""
+
+    match: Callable[[bytes], re.Match[bytes] | None]
+    segments: list[bytes | _Hole]
+    soap: SoapVersion | None
+    ids: tuple[tuple[str, Use, str, _Cut], ...]
+    message_id: tuple[str, _Cut] | None
+    looks: dict[bytes, bool | None]
+
+
+class Shapes:
+    """The known shapes of one Watch."""
+
+    def __init__(self, watch: ShapedWatch, limits: ScanLimits) -> None:
+        self.hits = 0
+        self.misses = 0
+        self._watch = watch
+        self._limits = limits
+        self._known: dict[tuple[str, bytes], list[_Shape]] = {}
+        self._count = 0
+        self._sightings: dict[object, int] = {}
+        self._credit = 0
+
+    def scan(self, data: bytes, action: str) -> Scanned | None:
+        """What a scanner would say of a UTF-8 message that begins with `data`; None: ask one.
+        The message's content type must be one of XML in UTF-8, without content coding."""
+        tag = data.find(b">", data.find(b"nvelope")) + 1
+        siblings = self._known.get((action, data[:tag]))
+        if siblings is None:
+            return None
+        for shape in siblings:
+            matched = shape.match(data)
+            if matched is not None:
+                return self._cut(shape, matched, data)
+        return None
+
+    def learn(self, data: bytes, action: str, scanned: Scanned) -> None:
+        """Hear what a scanner said of a message that `scan` could not tell."""
+        self.misses += 1
+        self._credit = min(self._credit + 1, PRICE * SHAPES)
+        if scanned.outcome not in (Outcome.FOUND, Outcome.NONE) or scanned.soap is None:
+            return
+        if self._watch.consulted is None or self._credit < PRICE or not self._often(data, action):
+            return
+        self._credit -= PRICE
+        try:
+            self._make(data, action, scanned)
+        except _Unfit:
+            return
+
+    # One message
+
+    def _cut(self, shape: _Shape, matched: re.Match[bytes], data: bytes) -> Scanned | None:
+        end = matched.end()
+        if end > self._limits.header_bytes:
+            return None
+        stop = data.find(b">", end) + 1
+        fault = shape.looks.get(data[end:stop])
+        if fault is None:
+            return None
+        groups = matched.groups()
+        most = self._limits.id_bytes
+        found = []
+        for profile, use, location, cut in shape.ids:
+            text = _text(cut, groups)
+            if not text or len(text) > most:
+                return None
+            found.append(Found(profile, use, text, location))
+        message_id = None
+        if shape.message_id is not None:
+            namespace, cut = shape.message_id
+            message_id = (namespace, _text(cut, groups))
+            if not message_id[1]:
+                return None
+        if len(found) > 1:
+            found = list(dict.fromkeys(found))  # as a Watch tells an id once
+        self.hits += 1
+        outcome = Outcome.FOUND if found else Outcome.NONE
+        return Scanned(outcome, shape.soap, tuple(found), fault, message_id, stop, "")
+
+    # Making shapes
+
+    def _often(self, data: bytes, action: str) -> bool:
+        tag = data.find(b">", data.find(b"nvelope")) + 1
+        head = data[:PREFIX_BYTES]
+        signature = hash((action, data[:tag], head.count(b"<"), head.count(b"=")))
+        seen = self._sightings.get(signature, 0) + 1
+        if len(self._sightings) >= CANDIDATES:
+            self._sightings.clear()
+        self._sightings[signature] = seen
+        return seen >= SIGHTINGS
+
+    def _make(self, data: bytes, action: str, scanned: Scanned) -> None:
+        consulted = self._watch.consulted
+        assert consulted is not None
+        segments, end = _segments(data, consulted)
+        stop = data.find(b">", end) + 1
+        if not stop or self._count >= SHAPES:
+            raise _Unfit
+        tag = data.find(b">", data.find(b"nvelope")) + 1
+        key = (action, data[:tag])
+        siblings = self._known.setdefault(key, [])
+        shape = next((one for one in siblings if one.segments == _literals(segments)), None)
+        if shape is not None:
+            self._look(shape, segments, data[end:stop], action)
+            return
+        if len(siblings) >= SIBLINGS:
+            raise _Unfit
+        shape = self._shape(segments, data[end:stop], action)
+        matched = shape.match(data)
+        told = self._cut(shape, matched, data) if matched is not None else None
+        if told is None or told._replace(read=0) != scanned._replace(read=0):
+            raise _Unfit
+        siblings.append(shape)
+        self._count += 1
+
+    def _look(self, shape: _Shape, segments: list[bytes | _Hole], look: bytes, action: str) -> None:
+        """Another first child under a known shape."""
+        if len(shape.looks) < LOOKS and len(look) < PREFIX_BYTES:
+            shape.looks[look] = self._marked(segments, look, action).fault
+
+    def _marked(self, segments: list[bytes | _Hole], look: bytes, action: str) -> Scanned:
+        """What the scanner says of the message with a mark in every hole."""
+        parts = []
+        for number, segment in enumerate(segments):
+            parts.append(segment if isinstance(segment, bytes) else (_MARK % number).encode())
+        watched = _Watched(self._watch)
+        try:
+            scanned = Scanner(watched, self._limits, action=action).feed(b"".join([*parts, look]))
+        except Failure:
+            raise _Unfit from None
+        if scanned is None or watched.wanted or scanned.fault is None or scanned.detail:
+            raise _Unfit
+        return scanned
+
+    def _shape(self, segments: list[bytes | _Hole], look: bytes, action: str) -> _Shape:
+        scanned = self._marked(segments, look, action)
+        groups: dict[int, int] = {}
+        ids = tuple(
+            (one.profile, one.use, one.location, _cut(one.id, groups)) for one in scanned.found
+        )
+        message_id = None
+        if scanned.message_id is not None:
+            namespace, text = scanned.message_id
+            message_id = (namespace, _cut(text, groups))
+        # groups are numbered as they come out; the expression numbers them as they stand
+        order = {hole: place for place, hole in enumerate(sorted(groups), 1)}
+        renumber = {number: order[hole] for hole, number in groups.items()}
+        ids = tuple((p, u, at, _renumbered(cut, renumber)) for p, u, at, cut in ids)
+        if message_id is not None:
+            message_id = (message_id[0], _renumbered(message_id[1], renumber))
+        pattern = b"".join(_pattern(number, one, groups) for number, one in enumerate(segments))
+        return _Shape(
+            re.compile(pattern).match,
+            _literals(segments),
+            scanned.soap,
+            ids,
+            message_id,
+            {look: scanned.fault},
+        )
+
+
+def _text(cut: _Cut, groups: tuple[bytes, ...]) -> str:
+    if not cut.group:
+        return cut.before
+    text = groups[cut.group - 1].decode("ascii").strip()
+    return f"{cut.before}{text}{cut.behind}" if text else ""
+
+
+def _cut(text: str, groups: dict[int, int]) -> _Cut:
+    """Where a text with a mark in it comes from; `groups` numbers the holes that are used."""
+    marks = list(_MARKED.finditer(text))
+    if not marks:
+        return _Cut(text, 0, "")
+    if len(marks) > 1:
+        raise _Unfit
+    number = groups.setdefault(int(marks[0][1]), len(groups) + 1)
+    return _Cut(text[: marks[0].start()], number, text[marks[0].end() :])
+
+
+def _renumbered(cut: _Cut, numbers: dict[int, int]) -> _Cut:
+    return cut._replace(group=numbers[cut.group]) if cut.group else cut
+
+
+def _pattern(number: int, segment: bytes | _Hole, groups: dict[int, int]) -> bytes:
+    if isinstance(segment, bytes):
+        return re.escape(segment)
+    return b"(%b+)" % segment.allowed if number in groups else b"%b+" % segment.allowed
+
+
+def _literals(segments: list[bytes | _Hole]) -> list[bytes | _Hole]:
+    """The markup alone, to tell shapes apart."""
+    return [one if isinstance(one, bytes) else one._replace(value=b"") for one in segments]
+
+
+def _segments(data: bytes, consulted: frozenset[str]) -> tuple[list[bytes | _Hole], int]:
+    """The message up to the end of its Body's start tag, as literal bytes and holes; and that
+    end. `data` begins a well-formed message in UTF-8, so tags need no more than to be found."""
+    segments: list[bytes | _Hole] = []
+    names: list[str] = []
+    declaration = _DECLARATION.match(data)
+    at = declaration.end() if declaration else 0
+    if declaration:
+        segments.append(declaration[0])
+    while at < min(len(data), PREFIX_BYTES):
+        start = _START.match(data, at)
+        if start is not None:
+            name = _local(start[1])
+            segments += _tag(start, consulted)
+            at = start.end()
+            if name == "Body" and len(names) == 1:
+                if start[3]:
+                    raise _Unfit
+                return _joined(segments), at
+            if not start[3]:
+                names.append(name)
+            continue
+        end = _END.match(data, at)
+        if end is not None:
+            if not names:
+                raise _Unfit
+            names.pop()
+            segments.append(end[0])
+            at = end.end()
+            continue
+        text = data[at : data.find(b"<", at)]
+        if not text:
+            raise _Unfit  # a comment, a CDATA section, a processing instruction
+        if not text.strip(b" \t\n") or not names or names[-1] in consulted:
+            segments.append(text)
+        else:
+            segments.append(_hole(_TEXT, text))
+        at += len(text)
+    raise _Unfit
+
+
+def _tag(start: re.Match[bytes], consulted: frozenset[str]) -> Iterator[bytes | _Hole]:
+    yield b"<" + start[1]
+    at = 0
+    attributes = start[2]
+    for one in _ATTRIBUTE.finditer(attributes):
+        before, name, equals, quote, value = one.groups()
+        local = _local(name)
+        if local in ("href", "ref"):
+            raise _Unfit  # perhaps a reference (SOAP 1.1 5.4.1): the scanner follows it
+        at = one.end()
+        declares = name == b"xmlns" or name.startswith((b"xmlns:", b"xml:"))
+        if declares or local in consulted or not value:
+            yield one[0]
+        else:
+            yield before + name + equals + quote
+            yield _hole(_IN_QUOTES[quote], value)
+            yield quote
+    yield attributes[at:] + start[0][len(start[1]) + 1 + len(attributes) :]
+
+
+def _hole(allowed: bytes, value: bytes) -> _Hole:
+    if re.fullmatch(b"%b+" % allowed, value) is None:
+        raise _Unfit
+    return _Hole(allowed, value)
+
+
+def _joined(segments: list[bytes | _Hole]) -> list[bytes | _Hole]:
+    """Neighbouring literals as one."""
+    joined: list[bytes | _Hole] = []
+    for one in segments:
+        if isinstance(one, bytes) and joined and isinstance(joined[-1], bytes):
+            joined[-1] += one
+        else:
+            joined.append(one)
+    return joined
+
+
+def _local(name: bytes) -> str:
+    return name.rpartition(b":")[2].decode("ascii")
