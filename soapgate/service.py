@@ -36,13 +36,14 @@ from soapgate.core.pool import Admin, Member, Pool
 from soapgate.core.services import match
 from soapgate.edge.admin import make_site
 from soapgate.edge.adminapi import ServiceInfo
-from soapgate.edge.deadlines import Deadlines
+from soapgate.edge.deadlines import NEVER, Deadlines
+from soapgate.edge.desk import Desk, Service
 from soapgate.edge.downstream import Downstream, DownstreamTimes, Front
 from soapgate.edge.exchangelog import ExchangeLog
 from soapgate.edge.health import Probes, Seen
 from soapgate.edge.http11 import HeadLimits, RequestHead
 from soapgate.edge.metrics import Metrics
-from soapgate.edge.proxy import Desk, Exchange, Service
+from soapgate.edge.proxy import Exchange
 from soapgate.edge.sweeping import Sweeper
 from soapgate.edge.tls import client_options
 from soapgate.edge.upstream import Dialer, UpstreamTimes
@@ -100,6 +101,7 @@ class Gateway(TwistedService):
             _downstream_times(config),
             _head_limits(config),
             config.limits.connections,
+            self.metrics,
         )
         self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, self.flipped)
         self._probes = Probes(reactor, self._probed)
@@ -121,10 +123,10 @@ class Gateway(TwistedService):
         for name in [name for name in self._pools if name not in config.pool]:
             for dialer in self._pools.pop(name).dialers.values():
                 dialer.close()
-        self._front.times = _downstream_times(config)
-        self._front.most = config.limits.connections
+        self._front.use(_downstream_times(config), _head_limits(config), config.limits.connections)
         self._table = {name: self._service(name, plan) for name, plan in plans.items()}
         self._rules = config.rules
+        self._desk.tables = self._table
         self.services = {name: self._info(name) for name in config.service}
         self.metrics.reconcile(config.service, self.pools)
         self._sweeper.use({name: one.lifetime for name, one in config.service.items()})
@@ -164,8 +166,7 @@ class Gateway(TwistedService):
         for backend, member in running.pool.members.items():
             dialer = running.dialers.get(backend)
             if dialer is not None and dialer.member is member:
-                dialer.times = times
-                dialer.use(tls.get(backend))
+                dialer.use(times, limits, tls.get(backend))
                 continue
             if dialer is not None:
                 dialer.close()
@@ -279,19 +280,19 @@ class Gateway(TwistedService):
     # The exchange log's file
 
     def _open_log(self) -> None:
-        """Open, or open anew after a rotation."""
-        if self._log_file is not None:
-            self._log_file.close()
-            self._log_file = None
+        """Open, or open anew after a rotation; what cannot be opened leaves the old file in use."""
         target = self._config.gateway.log_to
         if target in _STANDARD or self._config.gateway.log == "none":
             return
         path = self._base / target
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._log_file = path.open("ab", buffering=0)
+            opened = path.open("ab", buffering=0)
         except OSError as error:
             raise ConfigError([f"log_to: {path} cannot be opened: {error.strerror}"]) from None
+        if self._log_file is not None:
+            self._log_file.close()
+        self._log_file = opened
 
     def _write_log(self, lines: bytes) -> None:
         if self._log_file is not None:
@@ -382,7 +383,13 @@ class Gateway(TwistedService):
         self.store.close()
 
     def reload(self) -> bool:
-        """Take the file anew; a bad one changes nothing and says why."""
+        """Take the file anew; a bad one changes nothing and says why. The log is opened anew in
+        any case: whoever rotates it must not wait for a good file."""
+        self._log.flush()
+        try:
+            self._open_log()
+        except ConfigError as error:
+            _log.error("the log stays where it was: {error}", error=error)
         if self._path is None:
             _log.warn("nothing to reload: the gateway was started without a file")
             return False
@@ -393,7 +400,6 @@ class Gateway(TwistedService):
                     _log.warn("[gateway] {key} changes at the next start only", key=key)
             config = _keep_gateway(config, self._config)
             self._apply(config)
-            self._open_log()
         except SoapgateError as error:
             _log.error("not reloaded, nothing changed:\n{error}", error=error)
             return False
@@ -413,10 +419,10 @@ def _head_limits(config: Config) -> HeadLimits:
 def _downstream_times(config: Config) -> DownstreamTimes:
     times = config.timeouts
     return DownstreamTimes(
-        head=times.head,
-        idle=times.idle,
+        head=times.head or NEVER,
+        idle=times.idle or NEVER,
         exchange=times.exchange,
-        stalled=times.response_idle,
+        stalled=times.response_idle or NEVER,
         body_rate=times.body_rate,
         body_grace=times.body_grace,
     )
@@ -425,10 +431,10 @@ def _downstream_times(config: Config) -> DownstreamTimes:
 def _upstream_times(config: Config) -> UpstreamTimes:
     times = config.timeouts
     return UpstreamTimes(
-        connect=times.connect,
-        response=times.response,
-        response_idle=times.response_idle,
-        keep=times.upstream_idle,
+        connect=times.connect or NEVER,
+        response=times.response or NEVER,
+        response_idle=times.response_idle or NEVER,
+        keep=times.upstream_idle or NEVER,
     )
 
 

@@ -87,6 +87,12 @@ def expect(content_type: bytes) -> tuple[str, str]:
         return "", str(why)
 
 
+def readable_as_it_is(content_type: bytes, content_encoding: bytes) -> bool:
+    """Whether a body with these fields can be an envelope whose bytes are its UTF-8 text."""
+    name, why = expect(content_type)
+    return not content_encoding and not why and name in ("", "utf_8")
+
+
 def codec(charset: str) -> str:
     """Python's name of a charset, misspellings that Python forgives included (`UTF8`).
 

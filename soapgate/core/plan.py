@@ -266,6 +266,8 @@ class RequestWatch(_Watch):
         self._params = _by_name(ours, "param")
         self._query = _by_name(ours, "query")
         self._client = _by_name(ours, "client")
+        # whether the finds of `http` depend on more than the head
+        self.looks_at_client = bool(self._client)
 
     def http(self, facts: HttpFacts) -> list[Found]:
         """What the request's head and connection hold, in order of precedence."""
@@ -307,6 +309,8 @@ class ResponseWatch(_Watch):
         self._http = _http_fields(self._carriers)
         self._set = _by_name(learn, "cookie")
         self._taken_back = _by_name([*ends, *map(_taken_back, learn)], "cookie")
+        # whether `http` can find anything at all
+        self.looks_at_head = bool(self._http or self._set or self._taken_back)
 
     def http(self, facts: HttpFacts, now: float = 0.0) -> list[Found]:
         """What the response's head holds, in order of precedence; `now` is seconds since the

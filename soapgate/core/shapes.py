@@ -82,12 +82,12 @@ class _Watched:
     """A Watch that remembers what it was asked about the Body."""
 
     def __init__(self, watch: ShapedWatch) -> None:
-        self._watch = watch
+        self.watch = watch
         self.wanted: bool | None = None
         self.find = watch.find
 
     def wants_body(self, tag: str, action: str = "", /) -> bool:
-        self.wanted = self._watch.wants_body(tag, action)
+        self.wanted = self.watch.wants_body(tag, action)
         return self.wanted
 
 
@@ -117,7 +117,7 @@ class Shapes:
     def __init__(self, watch: ShapedWatch, limits: ScanLimits) -> None:
         self.hits = 0
         self.misses = 0
-        self._watch = watch
+        self.watch = watch
         self._limits = limits
         self._known: dict[tuple[str, bytes], list[_Shape]] = {}
         self._count = 0
@@ -143,7 +143,7 @@ class Shapes:
         self._credit = min(self._credit + 1, PRICE * SHAPES)
         if scanned.outcome not in (Outcome.FOUND, Outcome.NONE) or scanned.soap is None:
             return
-        if self._watch.consulted is None or self._credit < PRICE or not self._often(data, action):
+        if self.watch.consulted is None or self._credit < PRICE or not self._often(data, action):
             return
         self._credit -= PRICE
         try:
@@ -194,7 +194,7 @@ class Shapes:
         return seen >= SIGHTINGS
 
     def _make(self, data: bytes, action: str, scanned: Scanned) -> None:
-        consulted = self._watch.consulted
+        consulted = self.watch.consulted
         assert consulted is not None
         segments, end = _segments(data, consulted)
         stop = data.find(b">", end) + 1
@@ -227,7 +227,7 @@ class Shapes:
         parts = []
         for number, segment in enumerate(segments):
             parts.append(segment if isinstance(segment, bytes) else (_MARK % number).encode())
-        watched = _Watched(self._watch)
+        watched = _Watched(self.watch)
         try:
             scanned = Scanner(watched, self._limits, action=action).feed(b"".join([*parts, look]))
         except Failure:

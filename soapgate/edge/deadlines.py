@@ -12,6 +12,9 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+_log = Logger()
 
 NEVER = float("inf")
 INTERVAL = 0.5  # seconds
@@ -48,7 +51,13 @@ class Deadlines:
         """Tell everything that is overdue."""
         now = self.seconds()
         for watched in [one for one in self._watched if one.deadline <= now]:
-            watched.overdue(now)
+            if watched.deadline > now:
+                continue  # one before it in this sweep moved or ended it
+            try:
+                watched.overdue(now)
+            except Exception:
+                # one defect must not switch off every other time-out
+                _log.failure("{watched} was overdue", watched=watched)
 
     def start(self) -> None:
         """Sweep from now on."""

@@ -25,11 +25,13 @@ from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
 from soapgate.core.errors import Failure, Reason
+from soapgate.core.plan import HttpFacts
 from soapgate.edge.deadlines import NEVER, Deadlines
-from soapgate.edge.flow import Flow, Outlet
-from soapgate.edge.framing import body_reader
+from soapgate.edge.flow import Flow, Whole
+from soapgate.edge.framing import Length, body_reader
 from soapgate.edge.http11 import HeadLimits, RequestHead, find_head, parse_request_head
 from soapgate.edge.known import KnownHeads
+from soapgate.edge.metrics import Metrics
 from soapgate.edge.turn import send
 
 # What a client may send ahead of its answers: one ordinary read of Twisted's.
@@ -64,10 +66,12 @@ class Downstream(Protocol):
     def __init__(self, front: Front) -> None:
         self.state = "idle"
         self.deadline = NEVER
-        self.flow: Flow | None = None
+        self.flow: Flow | Whole | None = None
         self.exchange: Any = None
-        self.peer = ""
+        self.peer = ""  # the client's address, and the facts of its connection: see `_meet`
         self.peer_bytes = b""
+        self.connection = ""
+        self.certificate = ""
         self.scheme = b"http"
         self.input_ended = False
         self._front = front
@@ -85,12 +89,8 @@ class Downstream(Protocol):
     def connectionMade(self) -> None:
         """A client came."""
         front = self._front
-        self.peer = getattr(self.transport.getPeer(), "host", None) or "unix"
-        self.peer_bytes = self.peer.encode("latin-1", "replace")
-        if getattr(self.transport, "TLS", False) or hasattr(self.transport, "getPeerCertificate"):
-            self.scheme = b"https"
         plain = getattr(self.transport, "socket", None)
-        if plain is not None:
+        if plain is not None and plain.family != socket.AF_UNIX:
             self.transport.setTcpNoDelay(True)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_LOWAT)
         self._window_begins(front.seconds() + front.times.head)
@@ -108,7 +108,7 @@ class Downstream(Protocol):
             except Failure as failure:
                 self.exchange.fail(failure)
                 return
-            if flow.done:
+            if flow.done and flow is self.flow:  # else its exchange ended with it
                 self.deadline = self._ends
             if not data:
                 return
@@ -139,12 +139,32 @@ class Downstream(Protocol):
         if exchange is not None:
             exchange.client_left()
 
+    def _meet(self) -> None:
+        """Learn whom we serve: now, not when it connects, for a PROXY header (`haproxy:`) and the
+        TLS handshake come before a client's first byte."""
+        transport = self.transport
+        peer = transport.getPeer()
+        host = getattr(peer, "host", None)
+        self.peer = host or "unix"
+        self.peer_bytes = self.peer.encode("latin-1", "replace")
+        if host:
+            self.connection = f"[{host}]:{peer.port}" if ":" in host else f"{host}:{peer.port}"
+        ask_certificate = getattr(transport, "getPeerCertificate", None)
+        if ask_certificate is not None:
+            self.scheme = b"https"
+            shown = ask_certificate()
+            if shown is not None:
+                digest = shown.digest("sha256").decode("ascii")
+                self.certificate = digest.replace(":", "").lower()
+
     # Requests
 
     def _next(self) -> None:
         """Begin the exchanges that the buffer has heads for."""
         if self._in_next:
             return
+        if not self.peer:
+            self._meet()
         self._in_next = True
         try:
             while self._buffer and self.state in ("idle", "head"):
@@ -152,16 +172,21 @@ class Downstream(Protocol):
                     break
         finally:
             self._in_next = False
+        if self.input_ended and self.state in ("idle", "head"):
+            self.close()
 
     def _head(self) -> bool:
         """Begin one exchange if its head is whole."""
         front = self._front
         buffer = self._buffer
-        while not self._searched and buffer.startswith(b"\r\n"):
+        if not self._searched and buffer[0] == 0x0D:
             # RFC 9112 2.2: an empty line before a request is a habit of old clients
-            buffer = self._buffer = buffer[2:]
-        if not buffer:
-            return False
+            start = 0
+            while buffer.startswith(b"\r\n", start):
+                start += 2
+            buffer = self._buffer = buffer[start:]
+            if not buffer or buffer == b"\r":
+                return False
         try:
             end = find_head(buffer, self._searched, front.limits)
             if not end:
@@ -175,17 +200,26 @@ class Downstream(Protocol):
         except Failure as failure:
             self._refuse(failure)
             return False
-        self._begin(head, buffer[end:])
+        self._begin(head, end, buffer[end:])
         return True
 
-    def _begin(self, head: RequestHead, rest: bytes) -> None:
+    def _begin(self, head: RequestHead, size: int, rest: bytes) -> None:
         front = self._front
         now = front.seconds()
         self.state = "exchange"
         self.exchange = exchange = front.exchange(self, head, now)
-        self.flow = flow = Flow(body_reader(head.framing, "downstream"), self.transport, exchange)
         limit = front.times.exchange
         self._ends = now + limit if limit else NEVER
+        framing = head.framing
+        if type(framing) is Length and len(rest) >= framing.size:
+            length = framing.size
+            self._buffer = rest[length:]
+            self.flow = Whole(rest[:length], size, surplus=len(rest) > length)
+            self.deadline = self._ends
+            exchange.start()
+            return
+        reader = body_reader(framing, "downstream")
+        self.flow = flow = Flow(reader, self.transport, exchange, size)
         try:
             self._buffer = flow.feed(rest) if rest else b""
         except Failure as failure:
@@ -196,6 +230,8 @@ class Downstream(Protocol):
         else:
             self._window_begins(min(now + front.times.body_grace, self._ends))
         exchange.start()
+        if self.input_ended and not flow.done and exchange is self.exchange:
+            exchange.client_left()
 
     def _refuse(self, failure: Failure) -> None:
         """A head that cannot be read: answer, and go no further on this connection."""
@@ -206,9 +242,15 @@ class Downstream(Protocol):
 
     # For the exchange
 
-    def outlet(self, *, chunked: bool) -> Outlet:
-        """The way of one response."""
-        return Outlet(self.transport, chunked=chunked)
+    def facts(self, head: RequestHead) -> HttpFacts:
+        """What profiles may look at outside the body."""
+        return HttpFacts(
+            head.target,
+            head.fields,
+            client_address=self.peer if self.connection else "",  # of a UNIX socket there is none
+            client_certificate=self.certificate,
+            client_connection=self.connection,
+        )
 
     def go_on(self) -> None:
         """Ask the client for its body (RFC 9110 10.1.1)."""
@@ -219,7 +261,13 @@ class Downstream(Protocol):
         flow, self.flow, self.exchange = self.flow, None, None
         if self.state == "closed":
             return
-        if not keep or self.input_ended or flow is None or not flow.done or self._front.closing:
+        if (
+            not keep
+            or flow is None
+            or not flow.done
+            or self._front.closing
+            or (self.input_ended and not self._buffer)
+        ):
             if flow is not None and flow.done and not self._buffer:
                 self.close()
             else:
@@ -234,9 +282,15 @@ class Downstream(Protocol):
         if self._buffer:
             self._next()
 
+    @property
+    def closing(self) -> bool:
+        """Whether this exchange is the connection's last: the gateway is about to end."""
+        return self._front.closing
+
     def close(self) -> None:
         """Close when what was written is sent."""
         self.state = "lingering"
+        self._unsent = -1
         self.deadline = self._front.seconds() + LINGER_SECONDS
         self.transport.loseConnection()
 
@@ -249,13 +303,15 @@ class Downstream(Protocol):
     def _linger(self) -> None:
         self.state = "lingering"
         self._buffer = b""
+        self._unsent = -1
         self.deadline = self._front.seconds() + LINGER_SECONDS
-        half_close = getattr(self.transport, "loseWriteConnection", None)
-        if half_close is None or self.input_ended:
+        if self.scheme == b"https" or self.input_ended:
+            # TLS half-closes by itself: it says that it ends and waits for the same word, and
+            # below it a half-close would cut the answer off
             self.transport.loseConnection()
         else:
-            half_close()
-            self.transport.resumeProducing()
+            self.transport.loseWriteConnection()
+        self.transport.resumeProducing()
 
     # Time
 
@@ -266,7 +322,10 @@ class Downstream(Protocol):
     def overdue(self, now: float) -> None:
         """From the sweep."""
         if self.state == "lingering":
-            self.abort()
+            if self._backlog() and not self.stalled(now):
+                self.deadline = now + LINGER_SECONDS  # a slow reader still takes its answer
+            else:
+                self.abort()
         elif self.state == "idle":
             self.close()
         elif self.state == "head":
@@ -296,13 +355,18 @@ class Downstream(Protocol):
         else:
             self._window_begins(min(now + times.body_grace, self._ends))
 
-    def stalled(self, now: float) -> bool:
-        """Whether the client has taken nothing for too long: asked while we wait for it."""
+    def _backlog(self) -> int:
+        """Octets that the client has not taken yet, ours and the kernel's."""
         plain = getattr(self.transport, "socket", None)
         unsent = array.array("i", [0])
         if plain is not None:
             fcntl.ioctl(plain.fileno(), termios.TIOCOUTQ, unsent)
-        waits = unsent[0] + len(getattr(self.transport, "dataBuffer", b""))
+        ours = len(getattr(self.transport, "dataBuffer", b""))
+        return unsent[0] + ours + getattr(self.transport, "_tempDataLen", 0)
+
+    def stalled(self, now: float) -> bool:
+        """Whether the client has taken nothing for too long: asked while we wait for it."""
+        waits = self._backlog()
         if waits != self._unsent:
             self._unsent = waits
             self._stalled_since = now
@@ -324,22 +388,29 @@ class Front(Factory):
         times: DownstreamTimes,
         limits: HeadLimits,
         most: int = 0,
+        metrics: Metrics | None = None,
     ) -> None:
         """`exchange(downstream, head, now)` makes an exchange, for a head of None one that only
         refuses; `most` connections at a time (0: no bound)."""
         self.exchange = exchange
         self.seconds = deadlines.seconds
-        self.times = times
-        self.limits = limits
-        self.most = most
         self.closing = False
         self.open: set[Downstream] = set()
         self.turned_away = 0
+        self._deadlines = deadlines
+        self._metrics = metrics or Metrics()
+        self._emptied: Callable[[], None] | None = None
+        self.use(times, limits, most)
+
+    def use(self, times: DownstreamTimes, limits: HeadLimits, most: int) -> None:
+        """Hold every connection to these from its next request on."""
+        self.times = times
+        self.limits = limits
+        self.most = most
+        # what was read under other limits is not known under these
         self.known: KnownHeads[RequestHead] = KnownHeads(
             lambda raw: parse_request_head(raw, limits)
         )
-        self._deadlines = deadlines
-        self._emptied: Callable[[], None] | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Downstream:
         """One connection."""
@@ -349,6 +420,8 @@ class Front(Factory):
         """Whether there is room for it."""
         self._deadlines.watch(downstream)
         self.open.add(downstream)
+        self._metrics.accepted += 1
+        self._metrics.connections_downstream += 1
         if self.most and len(self.open) > self.most:
             self.turned_away += 1
             return False
@@ -357,7 +430,9 @@ class Front(Factory):
     def left(self, downstream: Downstream) -> None:
         """It is gone."""
         self._deadlines.forget(downstream)
-        self.open.discard(downstream)
+        if downstream in self.open:
+            self.open.remove(downstream)
+            self._metrics.connections_downstream -= 1
         if not self.open and self._emptied is not None:
             self._emptied()
 

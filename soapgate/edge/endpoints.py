@@ -10,10 +10,14 @@ from soapgate.core.pool import Backend
 
 
 def backend_endpoint(reactor: Any, backend: Backend, timeout: float) -> Any:
-    """A TCP endpoint of the backend that gives up after `timeout` seconds. A literal address goes
-    past the resolver, which would take a thread; a name is resolved anew for every connection."""
-    if ":" in backend.host:
-        return TCP6ClientEndpoint(reactor, backend.host, backend.port, timeout)
-    if backend.host.replace(".", "").isdigit():
-        return TCP4ClientEndpoint(reactor, backend.host, backend.port, timeout)
-    return HostnameEndpoint(reactor, backend.host, backend.port, timeout)
+    """A TCP endpoint of the backend that gives up after `timeout` seconds (infinity: when the
+    system does). A literal address goes past the resolver, which would take a thread; a name is
+    resolved anew for every connection."""
+    host, port = backend.host, backend.port
+    seconds = None if timeout == float("inf") else timeout
+    if ":" in host:
+        return TCP6ClientEndpoint(reactor, host, port, seconds)
+    # HostnameEndpoint refuses a name with an underscore, as containers have them (IDNA 2008)
+    if host.replace(".", "").isdigit() or "_" in host:
+        return TCP4ClientEndpoint(reactor, host, port, seconds)
+    return HostnameEndpoint(reactor, host, port, seconds)

@@ -19,7 +19,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Literal
@@ -41,7 +40,6 @@ FIELDS = (
 )
 
 
-@dataclass(slots=True)
 class ExchangeRecord:
     """What is to be said of one exchange; its owner assigns as it learns.
 
@@ -52,6 +50,9 @@ class ExchangeRecord:
     `scan` and `reply_scan` are scan outcomes of request and response. `tries` counts the backends
     dialled or reused. `left` says that the client was gone before the reply was whole. `detail`
     is a sentence of ours on a refusal or failure; never put text from a session id there.
+
+    What a record begins with stands at the class: one is made for every request, and most of it
+    never changes.
     """
 
     client: str = ""
@@ -80,6 +81,13 @@ class ExchangeRecord:
     learned: int = 0
     left: bool = False
     detail: str = ""
+
+    def __init__(self, **known: object) -> None:
+        self.__dict__.update(known)
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"ExchangeRecord({said})"
 
     @property
     def seconds(self) -> float:

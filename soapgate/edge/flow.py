@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from soapgate.core.errors import Failure, Reason
-from soapgate.edge.framing import BodyReader, chunk, last_chunk
+from soapgate.edge.framing import BodyReader, LengthReader, chunk, last_chunk
 from soapgate.edge.steps import Steps
 from soapgate.edge.turn import send
 
@@ -51,21 +51,60 @@ class Outlet:
         return last_chunk(trailers) if self.chunked else b""
 
 
+class Whole:
+    """A body that was all there when its head was read, as most are: a `Flow` without the flow.
+
+    `head`: octets of the head before it; `surplus`: bytes came behind its end."""
+
+    __slots__ = ("_pieces", "head", "most", "received", "surplus")
+
+    done = True
+    paused = False
+    reader = LengthReader(0)  # ended, without trailers
+
+    def __init__(self, body: bytes, head: int, *, surplus: bool) -> None:
+        self._pieces = [body] if body else []
+        self.head = head
+        self.most = 0
+        self.received = len(body)
+        self.surplus = surplus
+
+    async def piece(self) -> bytes:
+        """The body, b"" when it was taken."""
+        return self._pieces.pop() if self._pieces else b""
+
+    def take(self) -> list[bytes]:
+        """The body, as long as nobody took it."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+    def pour(self, outlet: Outlet) -> None:
+        """Nothing is to come."""
+
+    def drop(self) -> None:
+        """Nothing is to come."""
+
+    async def poured(self) -> None:
+        """At once."""
+
+
 @implementer(IPushProducer)
 class Flow:
     """One body on its way in from `transport`, for `exchange`."""
 
     __slots__ = (
-        "_exchange", "_outlet", "_paused", "_pieces", "_waiting", "dropped", "most", "reader",
-        "received", "transport",
+        "_exchange", "_outlet", "_paused", "_pieces", "_waiting", "dropped", "head", "most",
+        "reader", "received", "surplus", "transport",
     )  # fmt: skip
 
-    def __init__(self, reader: BodyReader, transport: Any, exchange: Steps) -> None:
+    def __init__(self, reader: BodyReader, transport: Any, exchange: Steps, head: int = 0) -> None:
         self.reader = reader
+        self.head = head  # octets of the head before it
         self.transport = transport
         self.received = 0  # octets of the body so far
         self.most = 0  # octets allowed, 0 for no bound
         self.dropped = False
+        self.surplus = False  # bytes came behind its end
         self._exchange = exchange
         self._pieces: deque[bytes] = deque()
         self._outlet: Outlet | None = None
@@ -81,6 +120,9 @@ class Flow:
         piece, rest = reader.take(data)
         done = reader.done
         self.received += len(piece)
+        if rest:
+            # known before anybody is told of the end: nobody may reuse a connection that said more
+            self.surplus = True
         if self.most and self.received > self.most:
             raise Failure("downstream", Reason.TOO_LARGE, f"body over {self.most} bytes")
         outlet = self._outlet
@@ -98,6 +140,10 @@ class Flow:
             self._pieces.append(piece)
             if not self._waiting and not done:
                 self.pauseProducing()
+        if done:
+            # the last piece may have filled the receiver: whoever uses the sender's connection
+            # next must not find it paused
+            self.resumeProducing()
         if self._waiting and (done or (piece and outlet is None)):
             self._waiting = False
             self._exchange.resume(self, None)
@@ -173,4 +219,7 @@ class Flow:
             self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
-        """The receiver is gone; its own connection tells the exchange."""
+        """The receiver is gone: read on for nobody, or a sender paused for it would wait for ever.
+        Its own connection tells the exchange."""
+        if not self.reader.done:
+            self.drop()

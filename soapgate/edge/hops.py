@@ -11,19 +11,20 @@ from soapgate.edge.framing import CHUNKED, UNTIL_CLOSE
 from soapgate.edge.http11 import RequestHead, ResponseHead, without_coding
 
 
-def traces(head: RequestHead, peer: bytes, scheme: bytes, *, redispatched: bool) -> bytes:
+def traces(head: RequestHead, peer: bytes, scheme: bytes) -> bytes:
     """The lines a request gets on its way up, the empty line included: Via (RFC 9110 7.6.3) and
-    the customary X-Forwarded fields. An outer gateway's scheme and host are left standing.
-    `redispatched` tells a backend that the session came from one that is gone."""
+    the customary X-Forwarded fields. An outer gateway's scheme and host are left standing."""
     fields = head.fields
     lines = b"Via: 1.%d soapgate\r\nX-Forwarded-For: %b\r\n" % (head.minor, peer)
     if b"x-forwarded-proto" not in fields:
         lines += b"X-Forwarded-Proto: %b\r\n" % scheme
     if b"x-forwarded-host" not in fields and b"host" in fields:
         lines += b"X-Forwarded-Host: %b\r\n" % fields[b"host"][0]
-    if redispatched:
-        lines += b"X-Soapgate-Redispatched: 1\r\n"
     return lines + b"\r\n"
+
+
+# Tells a backend that understands it that the session came from one that is gone.
+REDISPATCHED = b"X-Soapgate-Redispatched: 1\r\n"
 
 
 def last_hop(
@@ -31,22 +32,21 @@ def last_hop(
 ) -> tuple[bytes, bool, bool]:
     """(the response's head as it goes down, whether its body goes in chunks, whether the client's
     connection lives on). `keep`: nothing on our side speaks against that."""
-    forward, extra = response.forward, b""
-    framing = response.framing
+    forward, framing = response.forward, response.framing
     keep = keep and request.keep_alive
-    chunked = False
-    if framing is CHUNKED or framing is UNTIL_CLOSE:
-        if request.minor == 0:
-            forward, keep = without_coding(forward), False
-        else:
-            chunked = True
-            if framing is UNTIL_CLOSE:
-                extra = b"Transfer-Encoding: chunked\r\n"
+    unbounded = framing is CHUNKED or framing is UNTIL_CLOSE
+    if keep and request.minor and not unbounded:
+        return forward + b"\r\n", False, True
+    extra = b""
+    if unbounded and request.minor == 0:
+        forward, keep = without_coding(forward), False
+    elif framing is UNTIL_CLOSE:
+        extra = b"Transfer-Encoding: chunked\r\n"
     if not keep:
         extra += b"Connection: close\r\n"
     elif request.minor == 0:
         extra += b"Connection: keep-alive\r\n"
-    return b"%b%b\r\n" % (forward, extra), chunked, keep
+    return b"%b%b\r\n" % (forward, extra), unbounded and request.minor > 0, keep
 
 
 def own_answer(answer: Answer, *, body: bool, keep: bool) -> bytes:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import httptools
 
@@ -71,7 +72,8 @@ class Head:
 
     `fields`: values by lower-case name, in order. `forward`: the lines that may travel on, each
     ended by CRLF, the first line in HTTP/1.1, without the empty line at the end. `keep_alive`:
-    the sender lets the connection live on. Heads may be shared: nobody changes one.
+    the sender lets the connection live on. Heads may be shared: nobody changes one, but what
+    follows from a head alone may be kept in its `notes`.
     """
 
     fields: dict[bytes, list[bytes]]
@@ -79,6 +81,7 @@ class Head:
     framing: Framing
     keep_alive: bool
     forward: bytes
+    notes: dict[str, Any]
 
     def first(self, name: bytes) -> bytes:
         """The first value of a field, b"" where there is none."""
@@ -102,6 +105,7 @@ class RequestHead(Head):
             Length(size),
             self.keep_alive,
             forward,
+            self.notes,
             self.method,
             self.target,
             self.expects_continue,
@@ -117,7 +121,7 @@ class ResponseHead(Head):
     def resized(self, size: int, forward: bytes) -> ResponseHead:
         """The same head with another Content-Length."""
         return ResponseHead(
-            self.fields, self.minor, Length(size), self.keep_alive, forward, self.status
+            self.fields, self.minor, Length(size), self.keep_alive, forward, self.notes, self.status
         )
 
 
@@ -184,7 +188,7 @@ def parse_request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
     forward = _forward(raw, seen, b"%b %b HTTP/1.1" % (method, target), _NOT_TO_UPSTREAM)
     keep_alive = _keeps_alive(fields, version)
     return RequestHead(
-        fields, version, framing or EMPTY, keep_alive, forward, method, target, expects
+        fields, version, framing or EMPTY, keep_alive, forward, {}, method, target, expects
     )
 
 
@@ -210,7 +214,7 @@ def parse_response_head(raw: bytes, method: bytes, limits: HeadLimits) -> Respon
     elif framing is None:
         framing, keep_alive = UNTIL_CLOSE, False
     forward = _forward(raw, seen, b"HTTP/1.1" + raw[8:end], drop)
-    return ResponseHead(seen.fields, version, framing, keep_alive, forward, status)
+    return ResponseHead(seen.fields, version, framing, keep_alive, forward, {}, status)
 
 
 def _check_line(method: bytes, target: bytes, major: bytes, limits: HeadLimits) -> None:

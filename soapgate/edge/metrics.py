@@ -28,8 +28,8 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from soapgate.core.pins import PinStore
 from soapgate.core.affinity import EVENTS
+from soapgate.core.pins import PinStore
 from soapgate.core.pool import ADMIN_WORDS, Pool
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

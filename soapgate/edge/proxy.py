@@ -15,27 +15,25 @@ what arrived. Stores that answer at once never suspend it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 
-from soapgate.core.affinity import Affinity
 from soapgate.core.errors import Failure, Reason, StoreError
 from soapgate.core.faults import answer
-from soapgate.core.plan import HttpFacts, Plan
-from soapgate.core.pool import Pool
-from soapgate.core.routing import Identity, Refusal, Route, Terms, route
-from soapgate.core.scanner import Found, ScanLimits, Scanned, Scanner
+from soapgate.core.plan import HttpFacts
+from soapgate.core.routing import Identity, Refusal, Route, route
+from soapgate.core.scanned import Found, Scanned
+from soapgate.core.scanner import Scanner
+from soapgate.core.shapes import Shapes
+from soapgate.edge.desk import Asked, Desk, Service, asked, plain
 from soapgate.edge.downstream import Downstream
-from soapgate.edge.exchangelog import ExchangeLog, ExchangeRecord
-from soapgate.edge.flow import Flow, Outlet
+from soapgate.edge.exchangelog import ExchangeRecord
+from soapgate.edge.flow import Flow, Outlet, Whole
 from soapgate.edge.framing import CHUNKED, Length
-from soapgate.edge.hops import last_hop, own_answer, traces
-from soapgate.edge.http11 import RequestHead, ResponseHead, soap_action
-from soapgate.edge.metrics import Metrics
+from soapgate.edge.hops import REDISPATCHED, last_hop, own_answer
+from soapgate.edge.http11 import RequestHead, ResponseHead
 from soapgate.edge.steps import Steps
 from soapgate.edge.upstream import Dialer, UpstreamConnection
 
@@ -43,81 +41,48 @@ _log = Logger()
 
 _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))  # RFC 9110 9.2.1
 _GATEWAY_ERRORS = frozenset((502, 503, 504))
+_NO_PIECES: list[bytes] = []
 
 
 class ClientLeft(Exception):
     """The client closed its connection before its answer was whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What an exchange needs to know of the service it belongs to.
-
-    `queue`: seconds a request waits for a place of a full backend; `tries`: how many connections
-    are attempted for one request; `max_body`: most octets of a request body, 0 for no bound;
-    `keep`: most octets of a body that is kept for another try once bytes of it were sent.
-    """
-
-    name: str
-    plan: Plan
-    affinity: Affinity
-    pool: Pool
-    dialers: Mapping[str, Dialer]
-    terms: Terms
-    scan: ScanLimits
-    idempotent: frozenset[str] = frozenset()
-    queue: float = 10.0
-    tries: int = 3
-    max_body: int = 0
-    keep: int = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What all exchanges share: `find(host, path, action)` chooses a service, `seconds` is the
-    clock (since the epoch), `flipped(pool, backend, up)` hears of backends that went up or down."""
-
-    find: Callable[[str, str, str], Service | None]
-    seconds: Callable[[], float]
-    log: ExchangeLog
-    metrics: Metrics
-    flipped: Callable[[Pool, str], None]
-
-
 class Exchange(Steps):
     """One request and its response."""
 
-    __slots__ = (
-        "_answered", "_asked", "_desk", "_downstream", "_ends", "_excluded", "_flow", "_found",
-        "_fresh", "_head", "_identities", "_identity", "_kept", "_now", "_over", "_place",
-        "_record", "_route", "_scanned", "_stage", "_upstream",
-    )  # fmt: skip
+    # What an exchange begins with stands here and not in `__init__`: most of it never changes,
+    # and setting it would cost a microsecond a request.
+    _answered = False  # bytes of an answer went down
+    _asked_for_body = False
+    _ends: list[Found] = []  # markers of the request
+    _excluded: frozenset[str] = frozenset()  # backends tried in vain
+    _found: list[Found] = []  # ids of the request
+    _fresh = False  # whether this exchange is the one that bound its id
+    _identities: tuple[Identity, ...] = ()
+    _identity: Identity | None = None  # the one that decided
+    _kept: list[bytes] = _NO_PIECES  # body pieces read while identifying
+    _outlet: Outlet | None = None  # of the answer
+    _over = False
+    _place: Dialer | None = None  # whose maxconn we count against
+    _said: Asked = None  # type: ignore[assignment]  # set by _accept
+    _scanned: Scanned | None = None
+    _stage = "accept"
+    _upstream: UpstreamConnection | None = None
+    _route: Route = None  # type: ignore[assignment]  # set by _look_up
 
     def __init__(
         self, desk: Desk, downstream: Downstream, head: RequestHead | None, now: float
     ) -> None:
-        super().__init__()
+        """`head` None: an exchange that only refuses."""
         self._desk = desk
         self._downstream = downstream
-        self._head = head
+        self._head: RequestHead = head  # type: ignore[assignment]  # a refusal looks first
+        self._flow: Flow | Whole = None  # type: ignore[assignment]  # set by start()
         self._now = now
-        self._flow: Flow = None  # type: ignore[assignment]  # set by start()
-        self._record = ExchangeRecord(client=downstream.peer, started=now)
-        self._scanned: Scanned | None = None
-        self._kept: list[bytes] = []  # body pieces read while identifying
-        self._found: list[Found] = []
-        self._ends: list[Found] = []
-        self._identities: tuple[Identity, ...] = ()
-        self._identity: Identity | None = None  # the one that decided
-        self._route: Route | None = None
-        self._fresh = False  # whether this exchange is the one that bound its id
-        self._excluded: set[str] = set()
-        self._place: Dialer | None = None  # whose maxconn we count against
-        self._upstream: UpstreamConnection | None = None
-        self._stage = "accept"
-        self._asked = False  # the client was asked for its body, or sent it unasked
-        self._answered = False  # bytes of an answer went down
-        self._over = False
+        self._record = record = ExchangeRecord()
+        record.client = downstream.peer
+        record.started = now
 
     # The story
 
@@ -135,18 +100,17 @@ class Exchange(Steps):
                 if not self._may_retry(service, failure):
                     raise
         pieces = await self._learn(service, upstream, reply)
-        await self._release(service, upstream, reply, pieces)
+        await self._release(upstream, reply, pieces)
 
     def _accept(self) -> Service:
         """Whose exchange it is."""
-        head = self._head
-        record = self._record
-        self._desk.metrics.requests += 1
-        record.method = head.method.decode("latin-1")
+        head, record, desk = self._head, self._record, self._desk
+        desk.metrics.requests += 1
         record.target = head.target
-        record.action = action = soap_action(head.fields)
-        path = head.target.partition(b"?")[0].decode("latin-1")
-        service = self._desk.find(head.first(b"host").decode("latin-1"), path, action)
+        self._said = said = asked(desk, head, self._downstream.facts)
+        record.method = said.method
+        record.action = said.action
+        service = said.service
         if service is None:
             raise Failure("downstream", Reason.NO_SERVICE, "no service matches this request")
         record.service = service.name
@@ -154,33 +118,29 @@ class Exchange(Steps):
             self._flow.most = most = service.max_body
             size = head.framing.size if isinstance(head.framing, Length) else self._flow.received
             if size > most:
-                raise Failure("downstream", Reason.TOO_LARGE, f"over {service.max_body} bytes")
+                raise Failure("downstream", Reason.TOO_LARGE, f"over {most} bytes")
         return service
 
     async def _identify(self, service: Service) -> None:
         """Which ids the request carries."""
         self._stage = "identify"
-        head, flow = self._head, self._flow
-        watch = service.plan.request
-        self._sort(watch.http(self._facts(head)))
-        if not watch.needs_envelope or (flow.done and not flow.received):
+        said, flow = self._said, self._flow
+        self._found, self._ends = said.found, said.ends
+        if not said.envelope or (flow.done and not flow.received):
             return
-        scanner = Scanner(
-            watch,
-            service.scan,
-            content_type=head.first(b"content-type"),
-            content_encoding=head.first(b"content-encoding"),
-            action=self._record.action,
-        )
-        try:
-            self._scanned = scanned = await self._scan(scanner, flow, self._kept, ask=True)
-        except Failure as failure:
-            self._record.scan = str(failure.reason)
-            self._scanned = Scanned.refused(scanner)
-            raise
+        self._kept = kept = flow.take()
+        scanned = None
+        if kept and said.plain:
+            scanned = service.request_shapes.scan(kept[0], said.action)
+        if scanned is None:
+            scanned = await self._scan_request(service, flow, kept)
+        self._scanned = scanned
         self._record.scan = scanned.outcome
         self._desk.metrics.scan("request", scanned.outcome)
-        self._sort(scanned.found)
+        if scanned.found:
+            self._found, self._ends = list(said.found), list(said.ends)
+            for one in scanned.found:
+                (self._ends if one.use == "end" else self._found).append(one)
 
     async def _look_up(self, service: Service) -> str:
         """Which backend it is."""
@@ -235,16 +195,18 @@ class Exchange(Steps):
         self._stage = "connect"
         record = self._record
         dialer = service.dialers[backend]
+        record.dialled = record.decided
         if not dialer.enter():
             await dialer.queue(self, service.queue)
+            record.dialled = self._desk.seconds()
         self._place = dialer
         record.tries += 1
-        record.dialled = self._desk.seconds()
-        upstream = dialer.take()
+        upstream = dialer.take(record.dialled)
+        record.connected = record.dialled
         if upstream is None:
             dialer.dial(self._dialled)
             upstream = await self.wait(dialer)
-        record.connected = self._desk.seconds()
+            record.connected = self._desk.seconds()
         self._upstream = upstream
         upstream.begin(self, self._head.method)
         return upstream
@@ -252,35 +214,37 @@ class Exchange(Steps):
     def _forward(self, service: Service, upstream: UpstreamConnection) -> None:
         """The request: what is at hand now, the rest as it comes."""
         self._stage = "forward"
-        head, flow = self._head, self._flow
-        self._kept += flow.take()
-        outlet = Outlet(upstream.transport, chunked=head.framing is CHUNKED)
-        downstream = self._downstream
-        moved = self._route.kind == "redispatched" and not self._fresh
+        head, flow, downstream = self._head, self._flow, self._downstream
         parts = [
             head.forward,
-            traces(head, downstream.peer_bytes, downstream.scheme, redispatched=moved),
+            self._said.traces(head, downstream.peer_bytes, downstream.scheme),
         ]
-        if self._kept:
-            parts.append(outlet.frame(self._kept))
-        if flow.done:
-            parts.append(outlet.end(flow.reader.trailers))
-        else:
-            self._ask()
+        if self._route.kind == "redispatched" and not self._fresh:
+            parts.insert(1, REDISPATCHED)
+        self._kept = kept = [*self._kept, *flow.take()]
         self._desk.metrics.routed_requests += 1
-        upstream.write(b"".join(parts))
-        if not flow.done or flow.received > service.keep:
-            self._kept = []  # from here on it cannot be sent again
-        if not flow.done:
+        if flow.done and head.framing is not CHUNKED:
+            upstream.write(b"".join([*parts, *kept]))
+        else:
+            outlet = Outlet(upstream.transport, chunked=head.framing is CHUNKED)
+            upstream.outlet = outlet
+            parts.append(outlet.frame(kept))
+            if flow.done:
+                parts.append(outlet.end(flow.reader.trailers))
+            else:
+                self._ask()
+            upstream.write(b"".join(parts))
             flow.pour(outlet)
+        if not flow.done or flow.received > service.keep:
+            self._kept = _NO_PIECES  # from here on it cannot be sent again
 
     async def _response(self, upstream: UpstreamConnection) -> ResponseHead:
         """The head of the response."""
         self._stage = "reply"
-        upstream.await_head(self._desk.seconds())
-        reply = await self.wait(upstream)
+        upstream.await_head(self._record.connected, self._flow)
+        reply: ResponseHead = await self.wait(upstream)
         self._desk.metrics.responses += 1
-        self._kept = []
+        self._kept = _NO_PIECES
         self._record.answered = self._desk.seconds()
         return reply
 
@@ -289,17 +253,26 @@ class Exchange(Steps):
     ) -> list[bytes]:
         """What the response says of sessions; returns the pieces of its body read meanwhile."""
         self._stage = "learn"
-        pieces: list[bytes] = []
         watch = service.plan.response
-        found = watch.http(HttpFacts(b"", reply.fields))
+        found = watch.http(HttpFacts(b"", reply.fields), self._now) if watch.looks_at_head else []
         fault = reply.status >= 400
         flow = upstream.flow
-        envelope = (watch.needs_envelope or self._ends) and not (flow.done and not flow.received)
-        scanned = await self._scan_reply(service, reply, flow, pieces) if envelope else None
-        if scanned is not None:
-            found += scanned.found
-            fault = fault or scanned.fault is True
-        self._judge(service, reply, scanned)
+        assert flow is not None
+        pieces = flow.take()
+        scanned = None
+        if (watch.needs_envelope or self._ends) and (flow.received or not flow.done):
+            if pieces and plain(reply):
+                scanned = service.response_shapes.scan(pieces[0], self._said.action)
+            if scanned is None:
+                scanned = await self._scan_reply(service, reply, flow, pieces)
+            if scanned is not None:
+                self._record.reply_scan = scanned.outcome
+                self._desk.metrics.scan("response", scanned.outcome)
+                found += scanned.found
+                fault = fault or scanned.fault is True
+        # an answer speaks for its backend, unless it is a gateway's excuse without an envelope
+        excuse = reply.status in _GATEWAY_ERRORS and (scanned is None or scanned.soap is None)
+        self._mark(service, not excuse)
         if found or self._ends:
             await self._bind(service, found, fault=fault)
         if self._identity is not None:
@@ -307,29 +280,29 @@ class Exchange(Steps):
         return pieces
 
     async def _release(
-        self,
-        service: Service,
-        upstream: UpstreamConnection,
-        reply: ResponseHead,
-        pieces: list[bytes],
+        self, upstream: UpstreamConnection, reply: ResponseHead, pieces: list[bytes]
     ) -> None:
         """The response goes down: what is at hand in one write, the rest as it comes."""
         self._stage = "release"
+        record = self._record
         flow, request = upstream.flow, self._flow
-        settled = reply.keep_alive or request.done
+        assert flow is not None
+        settled = (reply.keep_alive or request.done) and not self._downstream.closing
         head, chunked, keep = last_hop(self._head, reply, keep=settled)
-        outlet = self._downstream.outlet(chunked=chunked)
         pieces += flow.take()
-        body = outlet.frame(pieces) if pieces else b""
-        if flow.done:
-            body += outlet.end(flow.reader.trailers)
+        self._outlet = outlet = Outlet(self._downstream.transport, chunked=chunked)
         self._answered = True
-        self._record.status = reply.status
-        outlet.write(head + body)
-        if not flow.done:
-            flow.pour(outlet)
-            await flow.poured()
-        self._record.sent = outlet.sent
+        record.status = reply.status
+        if flow.done and not chunked:
+            outlet.write(b"".join([head, *pieces]))
+        else:
+            parts = [head, outlet.frame(pieces)]
+            if flow.done:
+                parts.append(outlet.end(flow.reader.trailers))
+            outlet.write(b"".join(parts))
+            if not flow.done:
+                flow.pour(outlet)
+                await flow.poured()
         self._desk.metrics.routed_responses += 1
         if not request.done and reply.keep_alive:
             # an answer before its question's end: the backend still reads, so let it
@@ -339,16 +312,47 @@ class Exchange(Steps):
 
     # Parts of the steps
 
-    def _facts(self, head: RequestHead) -> HttpFacts:
-        return HttpFacts(head.target, head.fields, client_address=self._downstream.peer)
+    async def _scan_request(
+        self, service: Service, flow: Flow | Whole, kept: list[bytes]
+    ) -> Scanned:
+        head, action = self._head, self._said.action
+        scanner = _scanner(service.request_shapes, service, head, action)
+        try:
+            scanned = await self._scan(scanner, flow, kept, ask=True)
+        except Failure as failure:
+            self._record.scan = str(failure.reason)
+            self._desk.metrics.scan("request", str(failure.reason))
+            self._scanned = Scanned.refused(scanner)
+            raise
+        if kept and self._said.plain:
+            service.request_shapes.learn(kept[0], action, scanned)
+        return scanned
 
-    def _sort(self, found: Any) -> None:
-        for one in found:
-            (self._ends if one.use == "end" else self._found).append(one)
+    async def _scan_reply(
+        self, service: Service, reply: ResponseHead, flow: Flow | Whole, pieces: list[bytes]
+    ) -> Scanned | None:
+        action = self._said.action
+        scanner = _scanner(service.response_shapes, service, reply, action)
+        try:
+            scanned = await self._scan(scanner, flow, pieces)
+        except Failure as failure:
+            if failure.source == "upstream":
+                raise
+            # an envelope we cannot read is still the backend's answer: it passes, nothing learnt
+            self._record.reply_scan = str(failure.reason)
+            self._desk.metrics.scan("response", str(failure.reason))
+            return None
+        if pieces and plain(reply):
+            service.response_shapes.learn(pieces[0], action, scanned)
+        return scanned
 
     async def _scan(
-        self, scanner: Scanner, flow: Flow, kept: list[bytes], *, ask: bool = False
+        self, scanner: Scanner, flow: Flow | Whole, kept: list[bytes], *, ask: bool = False
     ) -> Scanned:
+        for piece in kept:
+            scanned = scanner.feed(piece)
+            if scanned is not None:
+                return scanned
         while True:
             if ask:
                 self._ask()
@@ -359,29 +363,6 @@ class Exchange(Steps):
             scanned = scanner.feed(piece)
             if scanned is not None:
                 return scanned
-
-    async def _scan_reply(
-        self, service: Service, reply: ResponseHead, flow: Flow, pieces: list[bytes]
-    ) -> Scanned | None:
-        scanner = Scanner(
-            service.plan.response,
-            service.scan,
-            content_type=reply.first(b"content-type"),
-            content_encoding=reply.first(b"content-encoding"),
-            action=self._record.action,
-        )
-        try:
-            scanned = await self._scan(scanner, flow, pieces)
-        except Failure as failure:
-            if failure.source == "upstream":
-                raise
-            # an envelope we cannot read is still the backend's answer: it passes, nothing learnt
-            self._record.reply_scan = str(failure.reason)
-            self._desk.metrics.scan("response", str(failure.reason))
-            return None
-        self._record.reply_scan = scanned.outcome
-        self._desk.metrics.scan("response", scanned.outcome)
-        return scanned
 
     async def _bind(self, service: Service, found: list[Found], *, fault: bool) -> None:
         """Bind what was learnt; end what ended, unless the answer was a fault."""
@@ -396,11 +377,6 @@ class Exchange(Steps):
         if ends:
             await service.affinity.end(named, self._now)
 
-    def _judge(self, service: Service, reply: ResponseHead, scanned: Scanned | None) -> None:
-        """An answer speaks for its backend, unless it is a gateway's excuse without an envelope."""
-        excuse = reply.status in _GATEWAY_ERRORS and (scanned is None or scanned.soap is None)
-        self._mark(service, not excuse)
-
     def _mark(self, service: Service, ok: bool) -> None:
         member = service.pool.members.get(self._record.backend)
         if member is not None and member.mark(ok):
@@ -408,8 +384,8 @@ class Exchange(Steps):
 
     def _ask(self) -> None:
         """`Expect: 100-continue` is answered when the body is wanted, and only then."""
-        if not self._asked:
-            self._asked = True
+        if not self._asked_for_body:
+            self._asked_for_body = True
             if self._head.expects_continue and not self._flow.received:
                 self._downstream.go_on()
 
@@ -426,7 +402,7 @@ class Exchange(Steps):
             self._let_go(keep=False)
             # a pinned request meets its own backend twice before that counts as gone
             if self._route.kind != "pinned" or record.tries > 1:
-                self._excluded.add(record.backend)
+                self._excluded |= {record.backend}
             return True
         again = self._head.method in _SAFE_METHODS or record.action in service.idempotent
         if not again or not upstream.reused or not self._kept_whole():
@@ -462,11 +438,11 @@ class Exchange(Steps):
         head = self._head
         flow = self._flow
         keep = head is not None and head.keep_alive and flow.done and head.minor == 1
-        outlet = self._downstream.outlet(chunked=False)
+        keep = keep and not self._downstream.closing
+        self._outlet = outlet = Outlet(self._downstream.transport, chunked=False)
         self._answered = True
         body = head is None or head.method != b"HEAD"
         outlet.write(own_answer(reply, body=body, keep=keep))
-        record.sent = outlet.sent
         if flow is not None and not flow.done:
             flow.drop()
         self._finish(keep=keep)
@@ -489,7 +465,11 @@ class Exchange(Steps):
         record, desk = self._record, self._desk
         record.finished = desk.seconds()
         if self._flow is not None:
-            record.read = self._flow.received
+            record.read = self._flow.head + self._flow.received
+            desk.metrics.downstream_read += record.read
+        if self._outlet is not None:
+            record.sent = self._outlet.sent
+            desk.metrics.downstream_sent += record.sent
         desk.log.record(record)
         desk.metrics.exchange(record.service, record.route, record.reason, record.seconds)
         self._coroutine = None
@@ -534,7 +514,7 @@ class Exchange(Steps):
         """A 1xx of the backend: 100 was answered here, others go to who understands them
         (RFC 9110 15.2)."""
         if head.status != 100 and self._head.minor and not self._answered:
-            self._downstream.outlet(chunked=False).write(head.forward + b"\r\n")
+            Outlet(self._downstream.transport, chunked=False).write(head.forward + b"\r\n")
 
     def upstream_lost(self, upstream: UpstreamConnection, why: str) -> None:
         """The backend's connection ended before its response did."""
@@ -554,3 +534,15 @@ class Exchange(Steps):
         self._record.route = self._record.route or "refused"
         self._record.reason = self._record.reason or "client-left"
         self.fail(ClientLeft())
+
+
+def _scanner(
+    shapes: Shapes, service: Service, head: RequestHead | ResponseHead, action: str
+) -> Scanner:
+    return Scanner(
+        shapes.watch,
+        service.scan,
+        content_type=head.first(b"content-type"),
+        content_encoding=head.first(b"content-encoding"),
+        action=action,
+    )

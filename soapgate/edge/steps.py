@@ -32,11 +32,8 @@ class Steps:
     """The base of what runs as a coroutine. A subclass calls `_run` and says in `_broke` what an
     exception means; nothing is ever raised into the loop."""
 
-    __slots__ = ("_coroutine", "_waits_for")
-
-    def __init__(self) -> None:
-        self._coroutine: Coroutine[Any, Any, None] | None = None
-        self._waits_for: object = None
+    _coroutine: Coroutine[Any, Any, None] | None = None
+    _waits_for: object = None
 
     async def wait(self, source: object) -> Any:
         """Until `source` resumes."""

@@ -66,6 +66,6 @@ class Sweeper:
             _log.error("the sweep of the pin store failed: {error}", error=error)
             ended = True
         self._metrics.pin_event("expired", sweep.dropped - before)
-        if ended:
+        if ended and sweep is self._sweep:
             self._metrics.pins = sweep.held
             self._next_walk = self._reactor.seconds() + REST

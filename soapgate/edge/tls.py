@@ -39,7 +39,10 @@ def client_options(
     if not verify:
         return _Unverified(own, host)
     trust = platformTrust() if ca is None else trustRootFromCertificates(_authorities(ca))
-    return optionsForClientTLS(host, trustRoot=trust, clientCertificate=own)
+    try:
+        return optionsForClientTLS(host, trustRoot=trust, clientCertificate=own)
+    except UnicodeError as error:
+        raise ConfigError([f"{host!r} is no name that a certificate can have: {error}"]) from None
 
 
 def _read(path: Path) -> bytes:

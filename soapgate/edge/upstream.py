@@ -19,16 +19,17 @@ from typing import Any
 
 from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IReactorTCP
+from twisted.internet.interfaces import IHandshakeListener, IReactorTCP
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure as TwistedFailure
+from zope.interface import implementer
 
 from soapgate.core.errors import Failure, Reason
 from soapgate.core.pool import Member
 from soapgate.edge.deadlines import NEVER, Deadlines
 from soapgate.edge.endpoints import backend_endpoint
-from soapgate.edge.flow import Flow
-from soapgate.edge.framing import body_reader
+from soapgate.edge.flow import Flow, Outlet, Whole
+from soapgate.edge.framing import Length, body_reader
 from soapgate.edge.http11 import HeadLimits, ResponseHead, find_head, parse_response_head
 from soapgate.edge.known import KnownHeads
 from soapgate.edge.metrics import Metrics
@@ -48,17 +49,28 @@ class UpstreamTimes:
     trust: float = 0.5
 
 
+# Who waits for a dialled connection: called with it and "", or with None and why there is none.
+# False: nobody is there any more.
+Ready = Callable[["UpstreamConnection | None", str], bool]
+
+
+@implementer(IHandshakeListener)
 class UpstreamConnection(Protocol):
     """One connection to a backend."""
 
     def __init__(self, dialer: Dialer) -> None:
         self.deadline = NEVER
-        self.flow: Flow | None = None
+        self.flow: Flow | Whole | None = None
         self.reused = False
         self.sent = False  # whether a byte of the present request went out
         self.idle_since = 0.0
         self.lost = False
         self._dialer = dialer
+        self._ready: Ready | None = None  # who waits for the TLS handshake
+        self._request: Flow | Whole | None = None
+        self._asked = 0  # octets of its request that had come in when it was last looked at
+        self.outlet: Outlet | None = None  # of a request whose body streams
+        self._written = 0  # octets of the present request, without what its outlet sent
         self._exchange: Any = None
         self._method = b""
         self._buffer = b""
@@ -71,30 +83,41 @@ class UpstreamConnection(Protocol):
         self._exchange = exchange
         self._method = method
         self.flow = None
+        self.outlet = None
         self.sent = False
         self.deadline = NEVER
 
     def write(self, data: bytes) -> None:
         """Send the request's head with what is at hand of its body."""
         self.sent = True
+        self._written = len(data)
         send(self.transport, data)
 
-    def await_head(self, now: float) -> None:
-        """From now on the backend is the one to act."""
+    def await_head(self, now: float, request: Flow | Whole) -> None:
+        """From now on the backend is the one to act, by answering or by reading the `request`."""
+        self._request = request
+        self._asked = request.received
         self.deadline = now + self._dialer.times.response
 
     def release(self, *, keep: bool) -> None:
         """The exchange is done with it."""
-        self._exchange = None
-        self.flow = None
-        if keep and not self.lost and not self._buffer:
+        flow, self.flow = self.flow, None
+        self._exchange = self._request = None
+        metrics = self._dialer.metrics
+        if self.sent:
+            streamed = self.outlet.sent if self.outlet is not None else 0
+            metrics.upstream_sent += self._written + streamed
+        if flow is not None:
+            metrics.upstream_read += flow.head + flow.received
+        whole = flow is not None and flow.done and not flow.surplus
+        if keep and whole and not self.lost and not self._buffer:
             self._dialer.put(self)
         else:
             self.abort()
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
-        self._exchange = None
+        self._exchange = self._request = None
         self.deadline = NEVER
         if not self.lost:
             self.transport.abortConnection()
@@ -120,6 +143,21 @@ class UpstreamConnection(Protocol):
         if set_no_delay is not None:
             set_no_delay(True)
 
+    def greet(self, ready: Ready, deadline: float) -> None:
+        """Tell `ready` when the TLS handshake is through: only then is there a backend whom we
+        know, and until then no byte of a request has reached one."""
+        self._ready = ready
+        self.deadline = deadline
+
+    def handshakeCompleted(self) -> None:
+        """Through; a peer that is not who it should be has been aborted already."""
+        ready = self._ready
+        if ready is not None and not self.transport.disconnecting:
+            self._ready = None
+            self.deadline = NEVER
+            if not ready(self, ""):
+                self._dialer.put(self)
+
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the backend."""
         exchange = self._exchange
@@ -129,38 +167,51 @@ class UpstreamConnection(Protocol):
             self.abort()
             return
         try:
-            if self.flow is not None:
-                self.deadline = self._dialer.seconds() + self._dialer.times.response_idle
-                self._buffer += self.flow.feed(data)
+            flow = self.flow
+            if flow is None:
+                self._head(exchange, self._buffer + data if self._buffer else data)
                 return
-            self._head(exchange, self._buffer + data if self._buffer else data)
+            if flow.done:
+                flow.surplus = True  # it speaks unasked: nobody may use it after this exchange
+                return
+            self.deadline = self._dialer.seconds() + self._dialer.times.response_idle
+            flow.feed(data)
+            if flow.done and flow is self.flow:  # else its exchange ended with it
+                self.deadline = NEVER
         except Failure as failure:
             reason = Reason.UPSTREAM_BROKEN  # a head reader speaks of the side it serves
             exchange.fail(Failure("upstream", reason, failure.detail))
 
     def _head(self, exchange: Any, data: bytes) -> None:
         dialer = self._dialer
-        end = find_head(data, self._searched, dialer.limits)
-        if not end:
-            self._buffer, self._searched = data, len(data)
-            return
-        self._buffer, self._searched = b"", 0
-        known = dialer.known if self._method != b"HEAD" else None
-        raw = data[:end]
-        head = known.read(raw) if known else parse_response_head(raw, b"HEAD", dialer.limits)
-        rest = data[end:]
-        if head.status < 200:
-            self._buffer = rest
+        while True:
+            end = find_head(data, self._searched, dialer.limits)
+            if not end:
+                self._buffer, self._searched = data, len(data)
+                return
+            self._buffer, self._searched = b"", 0
+            raw, data = data[:end], data[end:]
+            if self._method == b"HEAD":
+                head = parse_response_head(raw, b"HEAD", dialer.limits)
+            else:
+                head = dialer.known.read(raw)
+            if head.status >= 200:
+                break
             exchange.interim(head)
-            if rest and self._exchange is exchange:
-                self._buffer = b""
-                self._head(exchange, rest)
-            return
-        flow = Flow(body_reader(head.framing, "upstream"), self.transport, exchange)
-        if rest:
-            self._buffer = flow.feed(rest)
-        self.flow = flow
-        self.deadline = dialer.seconds() + dialer.times.response_idle if not flow.done else NEVER
+            if not data or self._exchange is not exchange:
+                return
+        framing = head.framing
+        if type(framing) is Length and len(data) >= framing.size:
+            length = framing.size
+            self.flow = Whole(data[:length], end, surplus=len(data) > length)
+            self.deadline = NEVER
+        else:
+            flow = Flow(body_reader(framing, "upstream"), self.transport, exchange, end)
+            if data:
+                flow.feed(data)
+            self.flow = flow
+            idle = dialer.times.response_idle
+            self.deadline = NEVER if flow.done else dialer.seconds() + idle
         exchange.resume(self, head)
 
     def connectionLost(self, reason: TwistedFailure) -> None:
@@ -168,6 +219,9 @@ class UpstreamConnection(Protocol):
         self.lost = True
         self.deadline = NEVER
         self._dialer.forget(self)
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            ready(None, f"TLS handshake: {reason.value}")
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
@@ -187,6 +241,9 @@ class UpstreamConnection(Protocol):
             self._dialer.forget(self)
             self.abort()
         elif self.flow is None:
+            if self._is_asked():
+                self.deadline = now + self._dialer.times.response
+                return
             self.deadline = NEVER
             exchange.fail(Failure("upstream", Reason.UPSTREAM_TIMEOUT, "no response head"))
         elif self.flow.paused:
@@ -196,6 +253,16 @@ class UpstreamConnection(Protocol):
         else:
             self.deadline = NEVER
             exchange.fail(Failure("upstream", Reason.UPSTREAM_TIMEOUT, "the response stopped"))
+
+    def _is_asked(self) -> bool:
+        """Whether the request is still on its way, or was until lately: a backend answers when it
+        has read all. One that does not read it is late; a client that does not send it is judged
+        on its own side."""
+        request = self._request
+        if request is None:
+            return False
+        before, self._asked = self._asked, request.received
+        return request.received != before or not (request.done or request.paused)
 
     def __repr__(self) -> str:
         state = "lost" if self.lost else "busy" if self._exchange else "idle"
@@ -217,27 +284,31 @@ class Dialer:
     ) -> None:
         """`tls`: what `optionsForClientTLS` made, for an https backend."""
         self.member = member
-        self.times = times
-        self.limits = limits
         self.seconds = deadlines.seconds
-        self.known: KnownHeads[ResponseHead] = KnownHeads(
-            lambda raw: parse_response_head(raw, b"POST", limits)
-        )
         self.idle: list[UpstreamConnection] = []
         self.open: set[UpstreamConnection] = set()
         self._deadlines = deadlines
         self._closed = False
         self._reactor = reactor
-        self._metrics = metrics
+        self.metrics = metrics
         self._queue: deque[Ticket] = deque()
-        self.use(tls)
+        self.use(times, limits, tls)
         self._factory = Factory.forProtocol(lambda: UpstreamConnection(self))
         self._factory.noisy = False
 
-    def use(self, tls: Any) -> None:
-        """Dial with these TLS options from now on; None: plain TCP."""
-        endpoint = backend_endpoint(self._reactor, self.member.backend, self.times.connect)
-        self._endpoint = wrapClientTLS(tls, endpoint) if tls is not None else endpoint
+    def use(self, times: UpstreamTimes, limits: HeadLimits, tls: Any) -> None:
+        """Hold connections to these from now on and dial with these TLS options (None: plain
+        TCP); whoever waits for a place finds the backend's present `maxconn`."""
+        self.times = times
+        self.limits = limits
+        # what was read under other limits is not known under these
+        self.known: KnownHeads[ResponseHead] = KnownHeads(
+            lambda raw: parse_response_head(raw, b"POST", limits)
+        )
+        endpoint = backend_endpoint(self._reactor, self.member.backend, times.connect)
+        self._secure = tls is not None
+        self._endpoint = wrapClientTLS(tls, endpoint) if self._secure else endpoint
+        self._admit()
 
     # Places
 
@@ -270,44 +341,57 @@ class Dialer:
 
     def leave(self) -> None:
         """Give the place back, to the first who waits if anybody does."""
-        while self._queue:
+        self.member.inflight -= 1
+        if self._queue:
+            self._admit()
+
+    def _admit(self) -> None:
+        """Hand the free places to who waits, before anybody else can ask for one."""
+        while self._queue and not self.member.full:
             ticket = self._queue.popleft()
             if not ticket.over:
                 ticket.over = True
+                self.member.inflight += 1
                 ticket.exchange.resume(ticket, True)
-                return
-        self.member.inflight -= 1
 
     # Connections
 
-    def take(self) -> UpstreamConnection | None:
+    def take(self, now: float) -> UpstreamConnection | None:
         """An idle connection that still lives."""
-        now = self.seconds()
         while self.idle:
             connection = self.idle.pop()
             if now - connection.idle_since <= self.times.trust or connection.alive():
                 connection.reused = True
-                self._metrics.reused += 1
+                self.metrics.reused += 1
                 return connection
             connection.abort()
         return None
 
-    def dial(self, ready: Callable[[UpstreamConnection | None, str], bool]) -> None:
-        """Connect, then call `ready(connection, "")` or `ready(None, why)`. If nobody is there
-        any more (False) the connection is kept for the next."""
+    def dial(self, ready: Ready) -> None:
+        """Connect, then call `ready(connection, "")` or `ready(None, why)`, in a later turn of the
+        loop. If nobody is there any more (False) the connection is kept for the next."""
+        secure = self._secure
 
         def connected(connection: Any) -> None:
             self.open.add(connection)
-            self._metrics.dialled += 1
-            self._metrics.connections_upstream += 1
+            self.metrics.dialled += 1
+            self.metrics.connections_upstream += 1
             self._deadlines.watch(connection)
-            if not ready(connection, ""):
+            if secure:
+                connection.greet(ready, self.seconds() + self.times.connect)
+            elif not ready(connection, ""):
                 self.put(connection)
 
         def failed(failure: TwistedFailure) -> None:
-            ready(None, failure.getErrorMessage() or failure.type.__name__)
+            why = failure.getErrorMessage() or failure.type.__name__
+            if dialling:  # refused before anything was tried, so nobody waits yet
+                self._reactor.callLater(0, ready, None, why)
+            else:
+                ready(None, why)
 
+        dialling = True
         self._endpoint.connect(self._factory).addCallbacks(connected, failed)
+        dialling = False
 
     def put(self, connection: UpstreamConnection) -> None:
         """Keep an idle connection for the next exchange."""
@@ -323,7 +407,7 @@ class Dialer:
         self._deadlines.forget(connection)
         if connection in self.open:
             self.open.remove(connection)
-            self._metrics.connections_upstream -= 1
+            self.metrics.connections_upstream -= 1
         if connection in self.idle:
             self.idle.remove(connection)
 

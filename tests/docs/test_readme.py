@@ -74,9 +74,9 @@ def test_commands_of_a_page_are_understood(
     for line in page(name).commands("soapgate"):
         files = re.sub(r"\b(message|login-response|add-request)\.xml|\brequest\.http", "-", line)
         words = shlex.split(files.partition(" < ")[0])[1:]
-        if len(words) == 1:
-            words.append("--help")  # the command's name, not a line to type
         done = CliRunner().invoke(main, words, standalone_mode=False)
+        if isinstance(done.exception, click.MissingParameter) and line in page(name).literals:
+            continue  # the name of a command, not a line to type
         assert done.exception is None, f"{line}: {done.exception}"
 
 
@@ -146,7 +146,8 @@ def test_the_demonstration_shown_is_the_one_printed(readme: Any) -> None:
     done = soapgate("demo")
     assert done.returncode == 0, done.stdout + done.stderr
     shown = [line.rstrip() for line in readme.only("text", "ann login").splitlines()]
-    printed = [line.rstrip() for line in done.stdout.splitlines() if line.strip()]
+    printed = iter([line.rstrip() for line in done.stdout.splitlines()])
+    # in this order, frames and blank lines left out
     assert [line for line in shown if line.strip() != "..." and line not in printed] == []
 
 
@@ -258,7 +259,8 @@ def test_the_example_keeps_sessions_and_logs_what_is_shown(
     assert {node for _, node in answers} == {"b1", "b2"}
     ours = [line for line in log if "reason=bound" in line or "reply_scan=found" in line]
     shown = readme.only("text", "route=balanced").splitlines()
-    for line, real in zip(shown, ours, strict=False):
+    assert len(shown) == 3
+    for line, real in zip(shown, ours[:3], strict=True):
         want = [field for field in without_hashes(line)[0].split() if "learned" not in field]
         assert [field for field in want if field not in without_hashes(real)[0].split()] == []
     assert not [line for line in log if "id-of-b1" in line]

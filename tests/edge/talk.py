@@ -27,11 +27,12 @@ from soapgate.core.profiles import read_profile
 from soapgate.core.routing import Terms
 from soapgate.core.scanner import ScanLimits
 from soapgate.edge.deadlines import Deadlines
+from soapgate.edge.desk import Desk, Service
 from soapgate.edge.downstream import DownstreamTimes, Front
 from soapgate.edge.exchangelog import ExchangeLog, ExchangeRecord
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
-from soapgate.edge.proxy import Desk, Exchange, Service
+from soapgate.edge.proxy import Exchange
 from soapgate.edge.upstream import Dialer, UpstreamTimes
 from soapgate.stores.memory import MemoryStore
 

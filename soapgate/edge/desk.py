@@ -1,0 +1,129 @@
+"""What exchanges share, and what a head says to it: worked out once for each distinct head.
+
+A `Service` is everything an exchange needs to know of the service it belongs to, a `Desk` what all
+exchanges share. Heads repeat (`soapgate.edge.known`), and so does what follows from them: the
+service, the action, ids in cookies and fields, whether the body can be an envelope. That is kept
+with the head, for as long as the same services are in force: a reload makes new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from soapgate.core.affinity import Affinity
+from soapgate.core.encodings import readable_as_it_is
+from soapgate.core.plan import HttpFacts, Plan
+from soapgate.core.pool import Pool
+from soapgate.core.routing import Terms
+from soapgate.core.scanned import Found, ScanLimits
+from soapgate.core.shapes import Shapes
+from soapgate.edge.exchangelog import ExchangeLog
+from soapgate.edge.hops import traces
+from soapgate.edge.http11 import RequestHead, ResponseHead, soap_action
+from soapgate.edge.metrics import Metrics
+from soapgate.edge.upstream import Dialer
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What an exchange needs to know of the service it belongs to.
+
+    `queue`: seconds a request waits for a place of a full backend; `tries`: how many connections
+    are attempted for one request; `max_body`: most octets of a request body, 0 for no bound;
+    `keep`: most octets of a body that is kept for another try once bytes of it were sent.
+    """
+
+    name: str
+    plan: Plan
+    affinity: Affinity
+    pool: Pool
+    dialers: Mapping[str, Dialer]
+    terms: Terms
+    scan: ScanLimits
+    idempotent: frozenset[str] = frozenset()
+    queue: float = 10.0
+    tries: int = 3
+    max_body: int = 0
+    keep: int = 64 * 1024
+    request_shapes: Shapes = field(init=False)
+    response_shapes: Shapes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "request_shapes", Shapes(self.plan.request, self.scan))
+        object.__setattr__(self, "response_shapes", Shapes(self.plan.response, self.scan))
+
+
+@dataclass(slots=True)
+class Desk:
+    """What all exchanges share: `find(host, path, action)` chooses a service among `tables` (any
+    object that is another one after a reload), `seconds` is the clock (since the epoch),
+    `flipped(pool, backend)` hears of backends that went up or down."""
+
+    find: Callable[[str, str, str], Service | None]
+    seconds: Callable[[], float]
+    log: ExchangeLog
+    metrics: Metrics
+    flipped: Callable[[Pool, str], None]
+    tables: object = None
+
+
+class Asked:
+    """What a request head says.
+
+    `found` and `ends` are ids and markers outside the body; `envelope`: the service's profiles
+    look into bodies; `plain`: a body can be an envelope in UTF-8 as it is.
+    """
+
+    __slots__ = (
+        "_traces", "_traveller", "action", "ends", "envelope", "found", "method", "plain",
+        "service", "tables",
+    )  # fmt: skip
+
+    def __init__(self, desk: Desk, head: RequestHead, facts: HttpFacts) -> None:
+        self.tables = desk.tables
+        self.method = head.method.decode("latin-1")
+        self.action = soap_action(head.fields)
+        path = head.target.partition(b"?")[0].decode("latin-1")
+        self.service = desk.find(head.first(b"host").decode("latin-1"), path, self.action)
+        self.found: list[Found] = []
+        self.ends: list[Found] = []
+        self.envelope = False
+        self.plain = plain(head)
+        self._traveller: tuple[bytes, bytes] | None = None
+        self._traces = b""
+        if self.service is not None:
+            watch = self.service.plan.request
+            self.envelope = watch.needs_envelope
+            for one in watch.http(facts):
+                (self.ends if one.use == "end" else self.found).append(one)
+
+    def traces(self, head: RequestHead, peer: bytes, scheme: bytes) -> bytes:
+        """The lines the request gets on its way; kept for the client that asked last."""
+        traveller = (peer, scheme)
+        if self._traveller != traveller:
+            self._traces = traces(head, peer, scheme)
+            self._traveller = traveller
+        return self._traces
+
+
+def asked(desk: Desk, head: RequestHead, facts: Callable[[RequestHead], HttpFacts]) -> Asked:
+    """What `head` says, read again only if nobody read it under these tables. `facts` adds what
+    the connection knows; where profiles look at that, every request is read anew."""
+    known: Asked | None = head.notes.get("asked")
+    if known is not None and known.tables is desk.tables:
+        return known
+    known = Asked(desk, head, facts(head))
+    if known.service is None or not known.service.plan.request.looks_at_client:
+        head.notes["asked"] = known
+    return known
+
+
+def plain(head: RequestHead | ResponseHead) -> bool:
+    """Whether a body with this head can be an envelope in UTF-8 as it is."""
+    known: bool | None = head.notes.get("plain")
+    if known is None:
+        known = head.notes["plain"] = readable_as_it_is(
+            head.first(b"content-type"), head.first(b"content-encoding")
+        )
+    return known

@@ -1,0 +1,226 @@
+"""Peers that are too slow: each time-out, as its peer sees it, and what it must not do."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from live import Cast, Gateway
+from wire import (
+    LOOK,
+    WAIT,
+    Backend,
+    Client,
+    Wire,
+    ask,
+    client_made,
+    envelope,
+    lines,
+    ok,
+    post,
+    start_of,
+    wait_for,
+)
+
+SHORT = {
+    "head": "1s",
+    "idle": "1s",
+    "body_rate": "1kB",
+    "body_grace": "1s",
+    "connect": "1s",
+    "response": "1s",
+    "response_idle": "1s",
+    "upstream_idle": "1s",
+}
+SOON = 10.0  # seconds: many times what is configured, for a machine under load
+
+
+def serve(wire: Wire) -> None:
+    """Does what the path of a request says."""
+    while True:
+        request = wire.message()
+        path = request.start.split()[1]
+        if path == "/silent":
+            wire.rest()
+        elif path == "/stops":
+            wire.send(lines("HTTP/1.1 200 OK", (("Content-Length", "100"),)) + b"begun")
+            wire.rest()
+        elif path == "/creeps":
+            wire.send(lines("HTTP/1.1 200 OK", (("Content-Length", "30"),)))
+            for _ in range(30):
+                time.sleep(0.1)  # its slowness is the test
+                wire.send(b".")
+        else:
+            wire.send(ok(b"fine"))
+
+
+@pytest.fixture(scope="module")
+def backend(company: Cast) -> Backend:
+    return company.backend("b1", serve=serve)
+
+
+@pytest.fixture(scope="module")
+def gateway(company: Cast, backend: Backend) -> Gateway:
+    return company.gateway([backend], timeouts=SHORT)
+
+
+def drip(client: Client, pieces: Iterator[bytes]) -> None:
+    """Send piece after piece, slowly, until something comes back."""
+    client.sock.settimeout(LOOK)
+    until = time.monotonic() + SOON
+    for piece in pieces:
+        assert time.monotonic() < until, "nobody stopped it"
+        try:
+            client.send(piece)
+            first = client.sock.recv(1, socket.MSG_PEEK)
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            break
+        assert first
+        break
+    client.sock.settimeout(WAIT)
+
+
+def endless(piece: bytes) -> Iterator[bytes]:
+    while True:
+        yield piece
+
+
+def test_a_head_that_drips_is_a_408(gateway, backend):
+    heard = backend.heard
+    with Client(gateway.port) as client:
+        drip(client, endless(b"X"))
+        reply = client.message()
+        assert (reply.status, reply.get("Connection")) == (408, "close")
+        assert client.peer_closed()
+    assert backend.heard == heard
+
+
+def test_a_hundred_slow_heads_disturb_nobody(gateway):
+    slow = [Client(gateway.port) for _ in range(100)]
+    for client in slow:
+        client.send(b"POST / HTTP/1.1\r\nX: ")
+    assert ask(gateway.port, post(envelope())).body == b"fine"
+    for client in slow:
+        assert client.message().status == 408
+        client.close()
+
+
+def test_a_connection_without_a_request_is_closed(gateway):
+    with Client(gateway.port) as client:
+        assert client.peer_closed()
+
+
+def test_an_idle_connection_is_closed(gateway):
+    with Client(gateway.port) as client:
+        assert client.ask(post(envelope())).status == 200
+        began = time.monotonic()
+        assert client.peer_closed()
+        assert time.monotonic() - began < SOON
+
+
+def test_a_body_that_drips_is_a_408(gateway):
+    with Client(gateway.port) as client:
+        client.send(start_of(("Content-Length", "100000")))
+        drip(client, endless(b"xx"))
+        assert client.message().status == 408
+        assert client.peer_closed()
+
+
+def test_a_body_that_comes_steadily_is_not_stopped(gateway):
+    with Client(gateway.port) as client:
+        client.send(start_of(("Content-Length", "30000")))
+        for _ in range(30):
+            time.sleep(0.1)  # its slowness is the test: 10 kB/s, for longer than any limit
+            client.send(bytes(1000))
+        assert client.message().body == b"fine"
+
+
+def test_a_silent_backend_is_a_504_and_keeps_backend_and_pin(gateway):
+    asked = post(envelope(client_made("patient")), path="/silent")
+    reply = ask(gateway.port, asked)
+    assert reply.status == 504
+    assert b"UpstreamTimeout" in reply.body
+    assert gateway.backend("b1")["up"]
+    assert gateway.pinned("patient") == "b1"
+
+
+def test_a_response_that_stops_breaks_off(gateway):
+    with Client(gateway.port) as client:
+        client.send(post(envelope(), path="/stops"))
+        assert b"begun" in client.rest()
+    assert gateway.backend("b1")["up"]
+
+
+def test_a_response_that_creeps_is_not_stopped(gateway):
+    assert ask(gateway.port, post(envelope(), path="/creeps")).body == b"." * 30
+
+
+def test_a_client_that_takes_nothing_is_dropped(cast):
+    """`response_idle` holds for both sides: one who does not read keeps no backend for ever."""
+
+    def flood(wire: Wire) -> None:
+        wire.message()
+        wire.send(ok(bytes(50_000_000)))
+
+    backend = cast.backend("b1", serve=flood)
+    gateway = cast.gateway([backend], timeouts=SHORT)
+    with Client(gateway.port, window=64 * 1024) as client:
+        client.send(post(envelope()))
+        gateway.at_rest()
+        assert len(client.rest()) < 50_000_000
+    (line,) = gateway.log(1)
+    assert line["left"]
+    assert gateway.backend("b1")["up"]
+
+
+def test_a_connect_that_takes_too_long_is_given_up(cast):
+    """Somebody listens and never accepts, so that the kernel lets further connects hang."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        waiting = [socket.socket() for _ in range(2)]
+        try:
+            for one in waiting:
+                one.setblocking(False)
+                one.connect_ex(deaf.getsockname())
+            backend = cast.backend("b1")
+            backend.port, port = deaf.getsockname()[1], backend.port
+            gateway = cast.gateway(
+                [backend],
+                timeouts={"connect": "500ms"},
+                pool={"health": {"interval": "1h", "timeout": "1h", "fall": 100}, "attempts": 2},
+            )
+            backend.port = port
+            reply = ask(gateway.port, post(envelope()))
+            assert reply.status == 503
+            assert b"NoBackend" in reply.body
+        finally:
+            for one in waiting:
+                one.close()
+
+
+def test_a_whole_exchange_may_have_a_limit(cast, backend):
+    gateway = cast.gateway([backend], timeouts={"exchange": "1s"})
+    reply = ask(gateway.port, post(envelope(), path="/silent"))
+    assert reply.status == 504
+    with Client(gateway.port) as client:
+        client.send(post(envelope(), path="/stops"))
+        assert b"begun" in client.rest()
+
+
+def test_a_kept_connection_to_a_backend_ages_out(gateway, backend):
+    ask(gateway.port, post(envelope()))
+    wait_for(
+        lambda: all(wire.sock.fileno() < 0 for wire in backend.wires),
+        "the end of every connection to the backend",
+    )
+
+
+def test_a_timeout_says_so_in_the_log(gateway):
+    reasons = {json.loads(line)["reason"] for line in gateway.log_file.read_text().splitlines()}
+    assert {"request-timeout", "upstream-timeout"} <= reasons
