@@ -11,11 +11,13 @@ they began with, pools keep the live state of the backends that stay, pins are n
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +40,10 @@ from soapgate.edge.admin import make_site
 from soapgate.edge.adminapi import ServiceInfo
 from soapgate.edge.deadlines import NEVER, Deadlines
 from soapgate.edge.desk import Desk, Service
-from soapgate.edge.downstream import Downstream, DownstreamTimes, Front
+from soapgate.edge.downstream import DownstreamTimes, Front
 from soapgate.edge.exchangelog import ExchangeLog
 from soapgate.edge.health import Probes, Seen
-from soapgate.edge.http11 import HeadLimits, RequestHead
+from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.proxy import Exchange
 from soapgate.edge.sweeping import Sweeper
@@ -95,15 +97,15 @@ class Gateway(TwistedService):
         self.services: Mapping[str, ServiceInfo] = {}
         self._table: Mapping[str, Service] = {}
         self._rules = config.rules
+        self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, self.flipped)
         self._front = Front(
-            self._exchange,
+            partial(Exchange, self._desk),
             self._deadlines,
             _downstream_times(config),
             _head_limits(config),
             config.limits.connections,
             self.metrics,
         )
-        self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, self.flipped)
         self._probes = Probes(reactor, self._probed)
         self._sweeper = Sweeper(reactor, self.store, self.metrics)
         self._loops: list[LoopingCall] = []
@@ -219,9 +221,6 @@ class Gateway(TwistedService):
         )
 
     # What exchanges ask
-
-    def _exchange(self, downstream: Downstream, head: RequestHead | None, now: float) -> Exchange:
-        return Exchange(self._desk, downstream, head, now)
 
     def _find(self, host: str, path: str, action: str) -> Service | None:
         name = match(self._rules, host, path, action)
@@ -472,6 +471,9 @@ def run(config: Config, path: Path | None = None) -> int:
             signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(gateway.reload))
 
     reactor.callWhenRunning(begin)
+    # What is loaded by now stays: the collector need not walk it again and again.
+    gc.collect()
+    gc.freeze()
     reactor.addSystemEventTrigger("before", "shutdown", gateway.stopService)
     reactor.run()
     return status

@@ -94,6 +94,13 @@ class Affinity:
         primary's use is noted by `touch`."""
         if not found:
             return ()
+        if len(found) == 1:
+            # nearly every request: one id, and its pin in place
+            one = found[0]
+            key = self._keys.key(self._scope, one.profile, one.id)
+            pin = await self._store.lookup(key)
+            if pin is not None and not pin.alias and not self._lifetime.expired(pin, now):
+                return (Identity(one.profile, key, one.use == "bind", pin, key),)
         ids: dict[bytes, tuple[str, bool]] = {}
         for each in self._ordered(found):
             if each.use in ("lookup", "bind"):

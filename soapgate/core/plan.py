@@ -141,11 +141,8 @@ class _Watch:
         self._header = _Blocks([*_paths(probes, "Header"), *wsa_actions])
         self._body = _Blocks(_paths(probes, "Body"))
         self._carriers = [p for p in probes if isinstance(p.location, Carrier)]
-
-    @property
-    def needs_envelope(self) -> bool:
-        """Whether any location is in the envelope."""
-        return bool(self._header or self._body or self._faults)
+        # whether any location is in the envelope
+        self.needs_envelope = bool(self._header or self._body or self._faults)
 
     @property
     def consulted(self) -> frozenset[str] | None:

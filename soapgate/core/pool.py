@@ -159,12 +159,14 @@ class Member:
     `inflight` is how many requests it is serving, `waiting` how many stand in its queue; both
     are the edge's to count and never fall below zero. Who frees a place with somebody waiting
     hands the place over without lowering `inflight`, so that no newcomer slips in between.
-    `load` is what the two weigh: (inflight + waiting) / weight.
+    `load` is what the two weigh: (inflight + waiting) / weight. `full`: it is at its maxconn, and
+    whoever comes now waits. `accepts_pinned`: it serves the sessions that are bound to it (up, and
+    not in maint); fullness does not count, those wait. These three are read only.
     """
 
     __slots__ = (
-        "_admin", "_backend", "_changed", "_filled", "_full", "_health", "_inflight", "_limit",
-        "_streak", "_up", "_waiting", "load", "name",
+        "_admin", "_backend", "_changed", "_filled", "_health", "_inflight", "_limit", "_streak",
+        "_up", "_waiting", "_weight", "accepts_pinned", "full", "load", "name",
     )  # fmt: skip
 
     def __init__(
@@ -193,9 +195,10 @@ class Member:
         self._backend = backend
         self._health = health
         self._limit = backend.maxconn or sys.maxsize
-        self._full = self._inflight >= self._limit
+        self._weight = backend.weight
+        self.full = self._inflight >= self._limit
         self.load = (self._inflight + self._waiting) / backend.weight
-        self._changed()
+        self._turn()
 
     # What is so
 
@@ -207,23 +210,13 @@ class Member:
     def up(self) -> bool:
         return self._up
 
-    @property
-    def full(self) -> bool:
-        """At its maxconn: whoever comes now waits."""
-        return self._full
-
-    @property
-    def accepts_pinned(self) -> bool:
-        """Serves the sessions that are bound to it. Fullness does not count: those wait."""
-        return self._up and self._admin != "maint"
-
     def accepts_new(self, role: str | None) -> bool:
         """Ready, up and of the role (None: any): serves new sessions, if need be after a wait."""
         return self._up and self._admin == "ready" and (role is None or role in self._backend.roles)
 
     def available(self, role: str | None) -> bool:
         """Ready, up, of the role and not full: serves a new session at once."""
-        return self.accepts_new(role) and not self._full
+        return self.accepts_new(role) and not self.full
 
     # What the operator says
 
@@ -237,7 +230,7 @@ class Member:
         if word not in ADMIN_WORDS:
             raise ValueError(f"admin is {word!r}, allowed are {', '.join(ADMIN_WORDS)}")
         self._admin = word
-        self._changed()
+        self._turn()
 
     # What the edge saw
 
@@ -252,8 +245,23 @@ class Member:
             return False
         self._up = ok
         self._streak = 0
-        self._changed()
+        self._turn()
         return True
+
+    def _turn(self) -> None:
+        self.accepts_pinned = self._up and self._admin != "maint"
+        self._changed()
+
+    def enter(self) -> bool:
+        """Take one of the places that maxconn leaves; False if there is none."""
+        if self.full:
+            return False
+        self._count(self._inflight + 1)
+        return True
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self.inflight -= 1
 
     @property
     def inflight(self) -> int:
@@ -263,11 +271,14 @@ class Member:
     def inflight(self, count: int) -> None:
         if count < 0:
             raise ValueError(f"member {self.name!r} cannot have {count} requests in flight")
-        self._inflight = count
-        self.load = (count + self._waiting) / self._backend.weight
-        full = count >= self._limit
-        if full is not self._full:
-            self._full = full
+        self._count(count)
+
+    def _count(self, inflight: int) -> None:
+        self._inflight = inflight
+        self.load = (inflight + self._waiting) / self._weight
+        full = inflight >= self._limit
+        if full is not self.full:
+            self.full = full
             self._filled()
 
     @property
@@ -279,7 +290,7 @@ class Member:
         if count < 0:
             raise ValueError(f"member {self.name!r} cannot have {count} requests waiting")
         self._waiting = count
-        self.load = (self._inflight + count) / self._backend.weight
+        self.load = (self._inflight + count) / self._weight
 
     def __repr__(self) -> str:
         limit = f"/{self._backend.maxconn}" if self._backend.maxconn else ""
@@ -340,7 +351,7 @@ class Pool:
             standing = self._standing[role] = self._stand(role)
         for group in standing:
             if not full:
-                group = tuple([member for member in group if not member._full])
+                group = tuple([member for member in group if not member.full])
             if excluded:
                 group = tuple([member for member in group if member.name not in excluded])
             if group:

@@ -134,7 +134,9 @@ class Shapes:
         for shape in siblings:
             matched = shape.match(data)
             if matched is not None:
-                return self._cut(shape, matched, data)
+                scanned = self._cut(shape, matched, data)
+                self.hits += scanned is not None
+                return scanned
         return None
 
     def learn(self, data: bytes, action: str, scanned: Scanned) -> None:
@@ -177,7 +179,6 @@ class Shapes:
                 return None
         if len(found) > 1:
             found = list(dict.fromkeys(found))  # as a Watch tells an id once
-        self.hits += 1
         outcome = Outcome.FOUND if found else Outcome.NONE
         return Scanned(outcome, shape.soap, tuple(found), fault, message_id, stop, "")
 

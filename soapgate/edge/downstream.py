@@ -135,9 +135,9 @@ class Downstream(Protocol):
         exchange, self.exchange = self.exchange, None
         self.state = "closed"
         self.deadline = NEVER
-        self._front.left(self)
         if exchange is not None:
             exchange.client_left()
+        self._front.left(self)  # last: behind the last one the log is closed
 
     def _meet(self) -> None:
         """Learn whom we serve: now, not when it connects, for a PROXY header (`haproxy:`) and the

@@ -272,7 +272,8 @@ class Exchange(Steps):
                 fault = fault or scanned.fault is True
         # an answer speaks for its backend, unless it is a gateway's excuse without an envelope
         excuse = reply.status in _GATEWAY_ERRORS and (scanned is None or scanned.soap is None)
-        self._mark(service, not excuse)
+        if upstream.member.mark(not excuse):
+            self._desk.flipped(service.pool, upstream.member.name)
         if found or self._ends:
             await self._bind(service, found, fault=fault)
         if self._identity is not None:
@@ -365,9 +366,12 @@ class Exchange(Steps):
                 return scanned
 
     async def _bind(self, service: Service, found: list[Found], *, fault: bool) -> None:
-        """Bind what was learnt; end what ended, unless the answer was a fault."""
+        """Bind what was learnt; end what ended. What the request asked to end has not ended if the
+        answer was a fault; what the response says of an end is so."""
         learned = [one for one in found if one.use == "learn"]
-        ends = [] if fault else [*self._ends, *(one for one in found if one.use == "end")]
+        ends = [one for one in found if one.use == "end"]
+        if not fault:
+            ends += self._ends
         named = [*learned, *self._found, *ends]
         if learned:
             self._record.learned = len(learned)

@@ -9,23 +9,14 @@ awaited as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from types import coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure as TwistedFailure
 
-
-class Wait:
-    """What the coroutine yields when one of our own sources will resume it."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Any:
-        return (yield self)
-
-
-WAIT = Wait()
+WAIT = object()  # what the coroutine yields when one of our own sources will resume it
 
 
 class Steps:
@@ -35,19 +26,20 @@ class Steps:
     _coroutine: Coroutine[Any, Any, None] | None = None
     _waits_for: object = None
 
-    async def wait(self, source: object) -> Any:
-        """Until `source` resumes."""
+    @coroutine
+    def wait(self, source: object) -> Generator[object, Any, Any]:
+        """Awaited: until `source` resumes, and with what it brings."""
         self._waits_for = source
-        value = await WAIT
+        value = yield WAIT
         self._waits_for = None
         return value
 
     def resume(self, source: object, value: object) -> bool:
         """Go on with what `source` brought; False if nobody waits for it."""
-        coroutine = self._coroutine
-        if self._waits_for is not source or coroutine is None:
+        steps = self._coroutine
+        if self._waits_for is not source or steps is None:
             return False
-        self._drive(coroutine.send, value)
+        self._drive(steps.send, value)
         return True
 
     def fail(self, error: BaseException) -> None:
@@ -56,9 +48,9 @@ class Steps:
             self._waits_for = None
             self._drive(self._coroutine.throw, error)
 
-    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._coroutine = coroutine
-        self._drive(coroutine.send, None)
+    def _run(self, steps: Coroutine[Any, Any, None]) -> None:
+        self._coroutine = steps
+        self._drive(steps.send, None)
 
     def _drive(self, go: Callable[[Any], object], value: object) -> None:
         try:

@@ -65,6 +65,9 @@ class Sweeper:
         except StoreError as error:
             _log.error("the sweep of the pin store failed: {error}", error=error)
             ended = True
+        except Exception:
+            _log.failure("the sweep of the pin store failed")  # and goes on after its rest
+            ended = True
         self._metrics.pin_event("expired", sweep.dropped - before)
         if ended and sweep is self._sweep:
             self._metrics.pins = sweep.held

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.endpoints import wrapClientTLS
+from twisted.internet.endpoints import _WrappingProtocol, wrapClientTLS
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHandshakeListener, IReactorTCP
 from twisted.internet.protocol import Factory, Protocol
@@ -65,6 +65,7 @@ class UpstreamConnection(Protocol):
         self.sent = False  # whether a byte of the present request went out
         self.idle_since = 0.0
         self.lost = False
+        self.member = dialer.member
         self._dialer = dialer
         self._ready: Ready | None = None  # who waits for the TLS handshake
         self._request: Flow | Whole | None = None
@@ -314,11 +315,7 @@ class Dialer:
 
     def enter(self) -> bool:
         """Take a place of the backend's `maxconn` if one is free."""
-        member = self.member
-        if member.full:
-            return False
-        member.inflight += 1
-        return True
+        return self.member.enter()
 
     async def queue(self, exchange: Steps, seconds: float) -> None:
         """Wait for a place, first come first served; Failure QUEUE_TIMEOUT after `seconds`."""
@@ -331,7 +328,7 @@ class Dialer:
                 raise Failure(
                     "internal",
                     Reason.QUEUE_TIMEOUT,
-                    f"{self.member.name} was full for {seconds:g} s",
+                    f"the backend was full for {seconds:g} s",
                     retry_safe=True,
                 )
         finally:
@@ -341,7 +338,7 @@ class Dialer:
 
     def leave(self) -> None:
         """Give the place back, to the first who waits if anybody does."""
-        self.member.inflight -= 1
+        self.member.leave()
         if self._queue:
             self._admit()
 
@@ -377,6 +374,10 @@ class Dialer:
             self.metrics.dialled += 1
             self.metrics.connections_upstream += 1
             self._deadlines.watch(connection)
+            transport = connection.transport
+            if type(getattr(transport, "protocol", None)) is _WrappingProtocol:
+                # the endpoint's wrapper has done its work; it would cost a call every read
+                transport.protocol = connection
             if secure:
                 connection.greet(ready, self.seconds() + self.times.connect)
             elif not ready(connection, ""):

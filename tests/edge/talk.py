@@ -85,15 +85,20 @@ class Wire(StringTransport):
 
     def loseConnection(self) -> None:
         if not self.ended or self.ended == "half-closed":
-            self.ended = "closed"
-            self.connected = False
-            self.protocol.connectionLost(Failure(ConnectionDone()))
+            self.ends("closed", ConnectionDone())
 
     def abortConnection(self) -> None:
         if self.ended not in ("closed", "aborted"):
-            self.ended = "aborted"
-            self.connected = False
-            self.protocol.connectionLost(Failure(ConnectionLost()))
+            self.ends("aborted", ConnectionLost())
+
+    def ends(self, how: str, why: Exception) -> None:
+        """As Twisted's transports do it: the producer hears of it before the protocol."""
+        self.ended = how
+        self.connected = False
+        if self.producer is not None:
+            self.producer.stopProducing()
+            self.producer = None
+        self.protocol.connectionLost(Failure(why))
 
     def loseWriteConnection(self) -> None:
         self.ended = "half-closed"
@@ -127,12 +132,10 @@ class Peer:
         return new
 
     def closes(self) -> None:
-        self.wire.ended = "closed"
-        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.wire.ends("closed", ConnectionDone())
 
     def breaks(self) -> None:
-        self.wire.ended = "aborted"
-        self.protocol.connectionLost(Failure(ConnectionLost()))
+        self.wire.ends("aborted", ConnectionLost())
 
     @property
     def paused(self) -> bool:
@@ -165,6 +168,7 @@ class Talk:
         times: DownstreamTimes | None = None,
         upstream: UpstreamTimes | None = None,
         health: Health | None = None,
+        most: int = 0,
         **service: Any,
     ) -> None:
         self.reactor = MemoryReactorClock()
@@ -228,6 +232,8 @@ class Talk:
             self.deadlines,
             times or DownstreamTimes(),
             HeadLimits(),
+            most,
+            self.metrics,
         )
         self._dialled = 0
         self._peers: list[Peer] = []
@@ -269,6 +275,27 @@ class Talk:
         self._dialled += 1
         factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
         return list(self.pool.members)[int(host.rpartition(".")[2]) - 1]
+
+    def leaks(self) -> list[str]:
+        """What is left over although no exchange runs and no client is connected; empty if all
+        was given back."""
+        left = [repr(one) for one in self.front.open]
+        for name, member in self.pool.members.items():
+            dialer = self.dialers[name]
+            left += [f"{name}: {member.inflight} in flight"] * (member.inflight != 0)
+            left += [f"{name}: {member.waiting} waiting"] * (member.waiting != 0)
+            left += [f"{name}: {one!r} is not idle" for one in dialer.open - {*dialer.idle}]
+            left += [f"{name}: {one!r} is not open" for one in {*dialer.idle} - dialer.open]
+        watched = self.deadlines._watched - {
+            one for dialer in self.dialers.values() for one in dialer.idle
+        }
+        left += [f"{one!r} is watched" for one in watched]
+        idle = sum(len(dialer.idle) for dialer in self.dialers.values())
+        if self.metrics.connections_upstream != idle:
+            left.append(f"{self.metrics.connections_upstream} connections are counted, not {idle}")
+        if self.metrics.connections_downstream != 0:
+            left.append(f"{self.metrics.connections_downstream} clients are counted")
+        return left
 
     @property
     def dials(self) -> int:

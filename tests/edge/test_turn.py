@@ -68,6 +68,7 @@ Pair = Callable[..., tuple[Any, socket.socket]]
 def pair(reactor: LeanReactor) -> Iterator[Pair]:
     """Make one end a TCP transport of `reactor` and leave the other bare."""
     bare: list[socket.socket] = []
+    transports: list[Any] = []
 
     def make(protocol: Ear | None = None) -> tuple[Any, socket.socket]:
         ours, theirs = socket.socketpair()
@@ -76,10 +77,14 @@ def pair(reactor: LeanReactor) -> Iterator[Pair]:
         bare.append(theirs)
         protocol = protocol or Ear()
         transport = tcp.Server(ours, protocol, ("127.0.0.1", 1), None, 0, reactor)
+        transports.append(transport)
         protocol.makeConnection(transport)
         return transport, theirs
 
     yield make
+    for transport in transports:
+        if transport.connected:
+            transport.connectionLost(Failure(ConnectionDone()))
     for end in bare:
         end.close()
 
@@ -247,7 +252,8 @@ def test_a_kind_of_tcp_transport_takes_the_ordinary_way(reactor: LeanReactor) ->
         transport = Odd(ours, ear, ("127.0.0.1", 1), None, 0, reactor)
         ear.makeConnection(transport)
         send(transport, b"x")
-        assert written == [b"x"]
+        transport.connectionLost(Failure(ConnectionDone()))
+    assert written == [b"x"]
 
 
 # LeanReactor
@@ -337,7 +343,7 @@ def test_an_interrupted_wait_is_an_empty_turn(
 
     with monkeypatch.context() as patch:
         patch.setattr(reactor, "_poller", Interrupted(errno.EINTR))
-        reactor.doPoll(0)
+        reactor.doPoll(None)
         patch.setattr(reactor, "_poller", Interrupted(errno.EBADF))
         with pytest.raises(OSError, match="said the system"):
             reactor.doPoll(0)

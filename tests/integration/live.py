@@ -99,6 +99,7 @@ class Gateway:
         self.log_file = directory / "access.log"
         self._err = directory / "stderr"
         self._log_read = 0
+        self._told = False  # to end
         started = self._err.stat().st_size if self._err.exists() else 0
         argv = argv or (sys.executable, "-m", "soapgate", "run", "{config}")
         with self._err.open("ab") as err:
@@ -250,8 +251,10 @@ class Gateway:
         os.kill(self.pid, signal.SIGHUP)
 
     def terminate(self) -> None:
-        """SIGTERM, without waiting."""
-        os.kill(self.pid, signal.SIGTERM)
+        """SIGTERM, once, without waiting."""
+        if not self._told:
+            self._told = True
+            os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL."""
