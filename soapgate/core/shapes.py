@@ -168,8 +168,8 @@ class Shapes:
         found = []
         for profile, use, location, cut in shape.ids:
             text = _text(cut, groups)
-            if not text or len(text) > most:
-                return None
+            if (not text and cut.group) or len(text) > most:
+                return None  # a marker has no text; a hole without one is an absent id
             found.append(Found(profile, use, text, location))
         message_id = None
         if shape.message_id is not None:

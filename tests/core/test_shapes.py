@@ -1,0 +1,260 @@
+"""Known shapes: whatever they answer, the scanner would have answered the same."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from soapgate.core import shapes as module
+from soapgate.core.errors import Failure
+from soapgate.core.plan import Plan
+from soapgate.core.profiles import DEFAULT, catalogue, read_profile
+from soapgate.core.scanned import ScanLimits, Scanned
+from soapgate.core.scanner import Scanner
+from soapgate.core.shapes import Shapes
+
+LIMITS = ScanLimits()
+NAMESPACES = {"shop": "urn:example:shop"}
+PROFILES = [
+    read_profile(
+        "shop",
+        {
+            "title": "Shop",
+            "about": "Of the tests.",
+            "lookup": ["Header/shop:Session/@id", "Header/shop:Kind[@of='cart']/shop:Id"],
+            "bind": ["Header/shop:Made"],
+            "end": ["Header/shop:Bye", "action:urn:end"],
+        },
+        NAMESPACES,
+    ),
+    read_profile(
+        "named",
+        {
+            "title": "Named",
+            "about": "Of the tests.",
+            "lookup": ["Header/shop:Any"],
+            "value": "named",
+        },
+        NAMESPACES,
+    ),
+]
+PLAN = Plan(PROFILES, LIMITS)
+WSA = 'xmlns:a="http://www.w3.org/2005/08/addressing"'
+
+
+def message(header: str = "", child: str = "<s:add/>", envelope: str = "") -> bytes:
+    return (
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"'
+        f' xmlns:s="urn:example:shop"{envelope}><e:Header>{header}</e:Header>'
+        f"<e:Body>{child}</e:Body></e:Envelope>"
+    ).encode()
+
+
+def asked(data: bytes, action: str = "", plan: Plan = PLAN) -> Scanned | str:
+    """What the scanner says, without `read`; "refused" for a Failure, "more" for no answer."""
+    scanner = Scanner(plan.request, LIMITS, action=action)
+    try:
+        scanned = scanner.feed(data)
+    except Failure:
+        return "refused"
+    return "more" if scanned is None else scanned._replace(read=0)
+
+
+def taught(*messages: bytes, action: str = "", plan: Plan = PLAN) -> Shapes:
+    """Shapes that have seen each of the messages as often as it takes."""
+    shapes = Shapes(plan.request, LIMITS)
+    for data in messages:
+        for _ in range(module.PRICE + module.SIGHTINGS):
+            scanned = Scanner(plan.request, LIMITS, action=action).feed(data)
+            assert scanned is not None
+            shapes.learn(data, action, scanned)
+    return shapes
+
+
+def test_a_known_shape_gives_the_ids_of_another_message() -> None:
+    shapes = taught(message('<s:Session id="one"/>'))
+    told = shapes.scan(message('<s:Session id="two"/>'), "")
+    assert told is not None
+    assert [one.id for one in told.found] == ["two"]
+    assert told._replace(read=0) == asked(message('<s:Session id="two"/>'))
+    assert shapes.hits == 1
+
+
+MADE_OF = {
+    "an attribute": ('<s:Session id="{}"/>', "a1", "b-2"),
+    "an attribute in single quotes": ("<s:Session id='{}'/>", "a1", 'b"2'),
+    "a text": ("<s:Made>{}</s:Made>", "a1", "b2"),
+    "a text with white space round it": ("<s:Made>\n  {}\n</s:Made>", "a1", "b 2"),
+    "a predicate": ('<s:Kind of="cart"><s:Id>{}</s:Id></s:Kind>', "a1", "b2"),
+    "a named block": ("<s:Any>{}</s:Any>", "a1", "b2"),
+    "two blocks": ('<s:Session id="{0}"/><s:Made>{0}</s:Made>', "a1", "b2"),
+    "other blocks beside it": (
+        '<w:S xmlns:w="urn:w" w:n="{0}"><w:T>{0}</w:T></w:S><s:Session id="{0}"/>',
+        "a1",
+        "b2",
+    ),
+    "a message id": (f"<a:MessageID {WSA}>{{}}</a:MessageID>", "urn:uuid:1", "urn:uuid:2"),
+    "an end": ("<s:Bye>{}</s:Bye>", "a1", "b2"),
+    "nothing that matters": ('<s:Else x="{}"/>', "a1", "b2"),
+}
+
+
+@pytest.mark.parametrize(("header", "first", "second"), MADE_OF.values(), ids=MADE_OF.keys())
+def test_every_kind_of_place_is_cut_as_it_would_be_found(
+    header: str, first: str, second: str
+) -> None:
+    shapes = taught(message(header.format(first)))
+    other = message(header.format(second))
+    told = shapes.scan(other, "")
+    assert told is not None
+    assert told._replace(read=0) == asked(other)
+
+
+DECLINED = {
+    "an entity": '<s:Session id="a&amp;b"/>',
+    "a character reference": '<s:Session id="a&#65;"/>',
+    "a letter beyond ascii": '<s:Session id="é"/>',
+    "an empty id": '<s:Session id=""/>',
+    "a blank id": '<s:Session id="  "/>',
+    "an over-long id": f'<s:Session id="{"x" * 5000}"/>',
+    "a control character": '<s:Session id="a\x01b"/>',
+    "a tab": '<s:Session id="a\tb"/>',
+    "a less-than": '<s:Session id="a<b"/>',
+    "another quote": '<s:Session id="a" x="b"/>',
+    "another block": '<s:Session id="a"/><s:Made>b</s:Made>',
+    "another element": '<s:Sessions id="a"/>',
+    "a comment": '<s:Session id="a"/><!-- -->',
+    "another namespace": '<s:Session xmlns:s="urn:other" id="a"/>',
+}
+
+
+@pytest.mark.parametrize("header", DECLINED.values(), ids=DECLINED.keys())
+def test_what_does_not_fit_is_left_to_the_scanner(header: str) -> None:
+    shapes = taught(message('<s:Session id="one"/>'))
+    assert shapes.scan(message(header), "") is None
+
+
+UNFIT = {
+    "a comment": message('<!-- --><s:Session id="a"/>'),
+    "a cdata section": message("<s:Made><![CDATA[a]]></s:Made>"),
+    "a processing instruction": message('<?x y?><s:Session id="a"/>'),
+    "an entity": message('<s:Session id="a&amp;b"/>'),
+    "a reference": message('<s:Made href="#id0"/>'),
+    "a self-closed body": message().replace(b"<e:Body><s:add/></e:Body>", b"<e:Body/>"),
+}
+
+
+@pytest.mark.parametrize("data", UNFIT.values(), ids=UNFIT.keys())
+def test_some_messages_make_no_shape(data: bytes) -> None:
+    shapes = Shapes(PLAN.request, LIMITS)
+    for _ in range(module.PRICE + module.SIGHTINGS):
+        scanned = Scanner(PLAN.request, LIMITS).feed(data)
+        if scanned is not None:
+            shapes.learn(data, "", scanned)
+    assert shapes.scan(data, "") is None
+
+
+def test_a_value_that_a_predicate_compares_is_part_of_the_shape() -> None:
+    shapes = taught(message('<s:Kind of="cart"><s:Id>a</s:Id></s:Kind>'))
+    assert shapes.scan(message('<s:Kind of="tree"><s:Id>b</s:Id></s:Kind>'), "") is None
+
+
+def test_another_action_is_another_shape() -> None:
+    shapes = taught(message('<s:Session id="a"/>'))
+    assert shapes.scan(message('<s:Session id="b"/>'), "urn:end") is None
+
+
+def test_a_first_child_that_was_never_looked_at_is_left_to_the_scanner() -> None:
+    shapes = taught(message('<s:Session id="a"/>'))
+    assert shapes.scan(message('<s:Session id="b"/>', "<s:remove/>"), "") is None
+    both = taught(
+        message('<s:Session id="a"/>'), message('<s:Session id="a"/>', '<s:remove x="1>2"/>')
+    )
+    assert both.scan(message('<s:Session id="b"/>', "<s:add/>"), "") is not None
+
+
+def test_a_first_child_that_a_profile_reads_makes_no_shape() -> None:
+    login = {"title": "T", "about": "A.", "lookup": ["Body/shop:login/shop:id"]}
+    plan = Plan([read_profile("shop", login, NAMESPACES)], LIMITS)
+    data = message(child="<s:login><s:id>a</s:id></s:login>")
+    shapes = taught(data, plan=plan)
+    assert shapes.scan(data, "") is None
+
+
+def test_a_fault_is_told_from_an_answer() -> None:
+    fault = message(child="<e:Fault><faultcode>e:Server</faultcode></e:Fault>")
+    told = taught(fault).scan(fault, "")
+    assert told is not None
+    assert told.fault is True
+
+
+def test_a_message_that_has_not_come_as_far_as_its_body_is_left_to_the_scanner() -> None:
+    data = message('<s:Session id="a"/>')
+    shapes = taught(data)
+    child = data.index(b"<s:add/>")
+    for end in range(child + len(b"<s:add/>")):
+        assert shapes.scan(data[:end], "") is None
+    assert shapes.scan(data[: child + len(b"<s:add/>")], "") is not None
+
+
+def test_shapes_and_what_making_them_costs_are_bounded() -> None:
+    shapes = Shapes(PLAN.request, LIMITS)
+    for number in range(3000):
+        data = message(f'<s:B{number} x="1"/>', envelope=f' n="{number % 7}"')
+        for _ in range(2):
+            scanned = Scanner(PLAN.request, LIMITS).feed(data)
+            assert scanned is not None
+            shapes.learn(data, "", scanned)
+    assert sum(map(len, shapes._known.values())) <= 6000 / module.PRICE
+    assert len(shapes._sightings) <= module.CANDIDATES
+
+
+def test_the_default_set_has_shapes_too() -> None:
+    plan = Plan([catalogue()[name] for name in DEFAULT], LIMITS)
+    rm = (
+        '<r:Sequence xmlns:r="http://docs.oasis-open.org/ws-rx/wsrm/200702">'
+        "<r:Identifier>{}</r:Identifier><r:MessageNumber>{}</r:MessageNumber></r:Sequence>"
+    )
+    told = taught(message(rm.format("urn:a", 1)), plan=plan).scan(
+        message(rm.format("urn:b", 22)), ""
+    )
+    assert told is not None
+    assert [(one.profile, one.id) for one in told.found] == [("wsrm", "urn:b")]
+
+
+SEEDS = [message(header.format(first)) for header, first, _ in MADE_OF.values()]
+KNOWN = taught(*SEEDS)
+PIECES = [
+    *(b"<", b">", b"&", b'"', b"'", b"/", b"]]>", b"<!--", b"-->", b"<![CDATA[", b"&lt;", b"\x00"),
+    *(b"a", b" ", b"\xc3\xa9", b"\n", b"s:", b"e:", b"Session", b"Body", b'id="x"', b"xmlns:s='u'"),
+    *(b"<e:Body>", b"</e:Header>", b"<s:Made>", b"<?p?>", b"urn:example:shop", b"cart"),
+]
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 400), st.sampled_from(PIECES),
+       st.integers(0, 12)), max_size=4))  # fmt: skip
+def test_for_mutated_bytes_it_says_what_the_scanner_says_or_declines(
+    seed: bytes, changes: list[tuple[int, bytes, int]]
+) -> None:
+    data = seed
+    for at, piece, drop in changes:
+        data = data[:at] + piece + data[at + drop :]
+    told = KNOWN.scan(data, "")
+    if told is not None:
+        assert told._replace(read=0) == asked(data)
+
+
+def test_every_printable_value_is_cut_as_the_scanner_finds_it() -> None:
+    chance = random.Random(7)
+    for header, first, _ in MADE_OF.values():
+        shapes = taught(message(header.format(first)))
+        for _ in range(60):
+            value = "".join(chr(chance.randrange(32, 127)) for _ in range(chance.randrange(1, 9)))
+            data = message(header.format(value.replace("{", "").replace("}", "")))
+            told = shapes.scan(data, "")
+            if told is not None:
+                assert told._replace(read=0) == asked(data)
