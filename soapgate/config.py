@@ -152,6 +152,7 @@ class Limits(Table):
     depth: Positive = 100
     attributes: Positive = 64
     blocks: Positive = 128
+    tags: Positive = 8192
     id: Size = 4 * KiB
     inflate_ratio: Positive = 100
     # of a message head: nginx takes 4 heads of 8k, Apache 100 fields, HAProxy 16k and 101 fields
@@ -172,6 +173,7 @@ class Limits(Table):
             depth=self.depth,
             attributes=self.attributes,
             blocks=self.blocks,
+            tags=self.tags,
             id_bytes=self.id,
             inflate_ratio=self.inflate_ratio,
         )

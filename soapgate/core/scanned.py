@@ -62,7 +62,8 @@ class ScanLimits:
     header_bytes: to the end of the Body's start tag. SAML tokens and certificates reach 100 KiB.
     body_bytes: from there to the end of what is asked for.
     depth: nesting in the Header, the Envelope being 1. attributes: of one element outside the
-    Body's content. blocks: children of the Header. id_bytes: a longer id is absent; the Watch's.
+    Body's content. blocks: children of the Header. tags: before the Body, for what takes no place
+    takes time. id_bytes: a longer id is absent; the Watch's.
     inflate_ratio: a message that meets a limit and was compressed better than this is a bomb.
     """
 
@@ -71,6 +72,7 @@ class ScanLimits:
     depth: int = 100
     attributes: int = 64
     blocks: int = 128
+    tags: int = 8192
     id_bytes: int = 4096
     inflate_ratio: int = 100
 

@@ -24,7 +24,7 @@ It refuses to know what an id is (that is the Watch's), HTTP, time and pins.
 from __future__ import annotations
 
 import re
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lxml import etree
 
@@ -68,7 +68,7 @@ class Scanner:
     __slots__ = (
         "_action", "_body_closers", "_buffer", "_child_given", "_closer", "_content_encoding",
         "_content_type", "_cut", "_fault", "_found", "_head", "_inflate", "_lexer", "_limit",
-        "_limits", "_misc", "_names", "_phase", "_recode", "_root_end", "_tries", "_watch",
+        "_limits", "_misc", "_names", "_phase", "_recode", "_root_end", "_tags", "_tries", "_watch",
         "message_id", "read", "soap",
     )  # fmt: skip
 
@@ -178,7 +178,10 @@ class Scanner:
         root = self._parse(end, b"</%b>%b" % (child, closers) if is_open else closers)
         if root is None:
             return None
-        if data.count(b"<", 0, end) > 2 * limits.depth and envelope.deeper(root, limits.depth):
+        marks = data.count(b"<", 0, end)
+        if marks > limits.tags or (
+            marks > 2 * limits.depth and envelope.deeper(root, limits.depth)
+        ):
             return None  # which defect comes first is for the long way to say
         self._head, body = self._parts(root, end)
         if body is None or bool(len(body)) is not bool(child):
@@ -256,6 +259,7 @@ class Scanner:
         self._closer = b"</" + qualified + b">"
         self._root_end = 0
         self._lexer = cutting.Lexer(at)
+        self._tags = 0
         self._phase = self._before_body
         return self._before_body(ended)
 
@@ -270,6 +274,9 @@ class Scanner:
         while lexer.find(buffer) and lexer.end <= limits.header_bytes:
             if lexer.kind == "bad":
                 self._no_body(f"ill-formed at byte {lexer.start}")
+            self._tags += 1
+            if self._tags > limits.tags:
+                self._over(f"over {limits.tags} tags before Body")
             if lexer.level > limits.depth:
                 self._over(f"depth over {limits.depth}")
             if lexer.level == 1:
@@ -477,21 +484,7 @@ class Scanner:
         raise Failure("downstream", Reason.MALFORMED, detail)
 
 
-def scan(
-    data: bytes,
-    watch: Watch,
-    limits: ScanLimits,
-    *,
-    content_type: bytes = b"",
-    content_encoding: bytes = b"",
-    action: str = "",
-) -> Scanned:
-    """Scan a message that is all there."""
-    scanner = Scanner(
-        watch,
-        limits,
-        content_type=content_type,
-        content_encoding=content_encoding,
-        action=action,
-    )
+def scan(data: bytes, watch: Watch, limits: ScanLimits, **options: Any) -> Scanned:
+    """Scan a message that is all there; `options` are those of `Scanner`."""
+    scanner = Scanner(watch, limits, **options)
     return scanner.feed(data) or scanner.close()

@@ -338,7 +338,7 @@ def test_what_is_no_envelope_passes_and_says_why(data, kind, detail):
     assert answer.detail.startswith(detail)
 
 
-SMALL = ScanLimits(header_bytes=400, body_bytes=200, depth=6, attributes=3, blocks=4)
+SMALL = ScanLimits(header_bytes=400, body_bytes=200, depth=6, attributes=3, blocks=4, tags=30)
 
 LIMITED = {
     "header": (message(ID + "x" * 400), "header over 400 bytes"),
@@ -354,6 +354,7 @@ LIMITED = {
     ),
     "depth": (message("<a>" * 5 + "</a>" * 5 + ID), "depth over 6"),
     "depth in the stream": (message("<!--<e:Body>-->" + "<a>" * 5 + "</a>" * 5), "depth over 6"),
+    "tags": (message("<b>" + "<a/>" * 40 + "</b>"), "over 30 tags before Body"),
     "blocks": (message("<a/>" * 5), "over 4 header blocks"),
     "attributes": (message('<a b="" c="" d="" e=""/>'), "over 3 attributes"),
     "attributes in the stream": (
