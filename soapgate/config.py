@@ -275,6 +275,7 @@ class ServiceConfig(Table):
     lost: Literal["strict", "redispatch"] = "strict"
     unknown: Literal["balance", "fault"] = "balance"
     idempotent: Words = ()
+    fast_infoset: Literal["hide", "pass"] = "hide"
 
     @property
     def terms(self) -> Terms:

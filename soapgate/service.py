@@ -206,6 +206,7 @@ class Gateway(TwistedService):
             tries=self._config.pool_of(name).attempts,
             max_body=limits.max_body,
             keep=limits.keep_for_retry,
+            hide_fast_infoset=config.fast_infoset == "hide",
         )
 
     def _info(self, name: str) -> ServiceInfo:
@@ -441,7 +442,8 @@ def _address(port: Any) -> str:
     host = port.getHost()
     if hasattr(host, "port"):
         return f"{host.host}:{host.port}"
-    return str(getattr(host, "name", host))
+    name = getattr(host, "name", host)  # of a UNIX socket: bytes
+    return os.fsdecode(name) if isinstance(name, bytes) else str(name)
 
 
 def run(config: Config, path: Path | None = None) -> int:

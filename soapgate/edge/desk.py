@@ -31,7 +31,8 @@ class Service:
 
     `queue`: seconds a request waits for a place of a full backend; `tries`: how many connections
     are attempted for one request; `max_body`: most octets of a request body, 0 for no bound;
-    `keep`: most octets of a body that is kept for another try once bytes of it were sent.
+    `keep`: most octets of a body that is kept for another try once bytes of it were sent;
+    `hide_fast_infoset`: take it out of Accept where profiles look into XML.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Service:
     tries: int = 3
     max_body: int = 0
     keep: int = 64 * 1024
+    hide_fast_infoset: bool = True
     request_shapes: Shapes = field(init=False)
     response_shapes: Shapes = field(init=False)
 
@@ -76,7 +78,7 @@ class Asked:
     """
 
     __slots__ = (
-        "_traces", "_traveller", "action", "ends", "envelope", "found", "method", "plain",
+        "_traces", "_traveller", "action", "ends", "envelope", "found", "less", "method", "plain",
         "service", "tables",
     )  # fmt: skip
 
@@ -89,12 +91,16 @@ class Asked:
         self.found: list[Found] = []
         self.ends: list[Found] = []
         self.envelope = False
+        self.less = False  # whether its Accept offers more than should go on
         self.plain = plain(head)
         self._traveller: tuple[bytes, bytes] | None = None
         self._traces = b""
         if self.service is not None:
             watch = self.service.plan.request
             self.envelope = watch.needs_envelope
+            if self.service.hide_fast_infoset and self.service.plan.looks_into_xml:
+                offers = head.fields.get(b"accept", ())
+                self.less = any(b"fastinfoset" in one.lower() for one in offers)
             for one in watch.http(facts):
                 (self.ends if one.use == "end" else self.found).append(one)
 

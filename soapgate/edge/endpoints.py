@@ -1,4 +1,7 @@
-"""Where a backend is, as an endpoint to connect to."""
+"""Where a backend is, as an endpoint to connect to.
+
+Exchanges and probes dial alike. Whether TLS follows is their business, not the address's.
+"""
 
 from __future__ import annotations
 

@@ -6,9 +6,13 @@ the next hop's framing needs. (What must not travel at all was taken out in `soa
 
 from __future__ import annotations
 
+import re
+
 from soapgate.core.faults import Answer
 from soapgate.edge.framing import CHUNKED, UNTIL_CLOSE
 from soapgate.edge.http11 import RequestHead, ResponseHead, without_coding
+
+_ACCEPT = re.compile(rb"(?i)(?<=\r\n)(accept:)([^\r\n]*)")
 
 
 def traces(head: RequestHead, peer: bytes, scheme: bytes) -> bytes:
@@ -21,6 +25,19 @@ def traces(head: RequestHead, peer: bytes, scheme: bytes) -> bytes:
     if b"x-forwarded-host" not in fields and b"host" in fields:
         lines += b"X-Forwarded-Host: %b\r\n" % fields[b"host"][0]
     return lines + b"\r\n"
+
+
+def without_fast_infoset(forward: bytes) -> bytes:
+    """Forward lines whose Accept no longer offers Fast Infoset (ITU-T X.891): Metro's clients do
+    by default, and an id issued in binary XML could not be learnt. An Accept that offers nothing
+    else stays as it is."""
+    return _ACCEPT.sub(_accept_less, forward)
+
+
+def _accept_less(line: re.Match[bytes]) -> bytes:
+    offered = line[2].split(b",")
+    kept = [one for one in offered if b"fastinfoset" not in one.lower()]
+    return line[1] + b",".join(kept) if kept else line[0]
 
 
 # Tells a backend that understands it that the session came from one that is gone.

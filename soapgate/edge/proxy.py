@@ -25,15 +25,14 @@ from soapgate.core.faults import answer
 from soapgate.core.plan import HttpFacts
 from soapgate.core.routing import Identity, Refusal, Route, route
 from soapgate.core.scanned import Found, Scanned
-from soapgate.core.scanner import Scanner
-from soapgate.core.shapes import Shapes
-from soapgate.edge.desk import Asked, Desk, Service, asked, plain
+from soapgate.edge.desk import Asked, Desk, Service, asked
 from soapgate.edge.downstream import Downstream
 from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.flow import Flow, Outlet, Whole
 from soapgate.edge.framing import CHUNKED, Length
-from soapgate.edge.hops import REDISPATCHED, last_hop, own_answer
+from soapgate.edge.hops import REDISPATCHED, last_hop, own_answer, without_fast_infoset
 from soapgate.edge.http11 import RequestHead, ResponseHead
+from soapgate.edge.scanning import Unreadable, scan_body
 from soapgate.edge.steps import Steps
 from soapgate.edge.upstream import Dialer, UpstreamConnection
 
@@ -129,14 +128,19 @@ class Exchange(Steps):
         if not said.envelope or (flow.done and not flow.received):
             return
         self._kept = kept = flow.take()
-        scanned = None
-        if kept and said.plain:
-            scanned = service.request_shapes.scan(kept[0], said.action)
-        if scanned is None:
-            scanned = await self._scan_request(service, flow, kept)
+        scans = self._desk.metrics.scan
+        try:
+            scanned = await scan_body(
+                service.request_shapes, service.scan, self._head, said.action, flow, kept, self._ask
+            )
+        except Unreadable as error:
+            self._scanned = error.scanned
+            self._record.scan = str(error.failure.reason)
+            scans("request", self._record.scan)
+            raise error.failure from None
         self._scanned = scanned
         self._record.scan = scanned.outcome
-        self._desk.metrics.scan("request", scanned.outcome)
+        scans("request", scanned.outcome)
         if scanned.found:
             self._found, self._ends = list(said.found), list(said.ends)
             for one in scanned.found:
@@ -216,7 +220,7 @@ class Exchange(Steps):
         self._stage = "forward"
         head, flow, downstream = self._head, self._flow, self._downstream
         parts = [
-            head.forward,
+            without_fast_infoset(head.forward) if self._said.less else head.forward,
             self._said.traces(head, downstream.peer_bytes, downstream.scheme),
         ]
         if self._route.kind == "redispatched" and not self._fresh:
@@ -261,15 +265,10 @@ class Exchange(Steps):
         pieces = flow.take()
         scanned = None
         if (watch.needs_envelope or self._ends) and (flow.received or not flow.done):
-            if pieces and plain(reply):
-                scanned = service.response_shapes.scan(pieces[0], self._said.action)
-            if scanned is None:
-                scanned = await self._scan_reply(service, reply, flow, pieces)
-            if scanned is not None:
-                self._record.reply_scan = scanned.outcome
-                self._desk.metrics.scan("response", scanned.outcome)
-                found += scanned.found
-                fault = fault or scanned.fault is True
+            scanned = await self._scan_reply(service, reply, flow, pieces)
+        if scanned is not None:
+            found += scanned.found
+            fault = fault or scanned.fault is True
         # an answer speaks for its backend, unless it is a gateway's excuse without an envelope
         excuse = reply.status in _GATEWAY_ERRORS and (scanned is None or scanned.soap is None)
         if upstream.member.mark(not excuse):
@@ -313,57 +312,19 @@ class Exchange(Steps):
 
     # Parts of the steps
 
-    async def _scan_request(
-        self, service: Service, flow: Flow | Whole, kept: list[bytes]
-    ) -> Scanned:
-        head, action = self._head, self._said.action
-        scanner = _scanner(service.request_shapes, service, head, action)
-        try:
-            scanned = await self._scan(scanner, flow, kept, ask=True)
-        except Failure as failure:
-            self._record.scan = str(failure.reason)
-            self._desk.metrics.scan("request", str(failure.reason))
-            self._scanned = Scanned.refused(scanner)
-            raise
-        if kept and self._said.plain:
-            service.request_shapes.learn(kept[0], action, scanned)
-        return scanned
-
     async def _scan_reply(
         self, service: Service, reply: ResponseHead, flow: Flow | Whole, pieces: list[bytes]
     ) -> Scanned | None:
-        action = self._said.action
-        scanner = _scanner(service.response_shapes, service, reply, action)
+        record, shapes = self._record, service.response_shapes
+        scanned = None
         try:
-            scanned = await self._scan(scanner, flow, pieces)
-        except Failure as failure:
-            if failure.source == "upstream":
-                raise
+            scanned = await scan_body(shapes, service.scan, reply, self._said.action, flow, pieces)
+            record.reply_scan = scanned.outcome
+        except Unreadable as error:
             # an envelope we cannot read is still the backend's answer: it passes, nothing learnt
-            self._record.reply_scan = str(failure.reason)
-            self._desk.metrics.scan("response", str(failure.reason))
-            return None
-        if pieces and plain(reply):
-            service.response_shapes.learn(pieces[0], action, scanned)
+            record.reply_scan = str(error.failure.reason)
+        self._desk.metrics.scan("response", record.reply_scan)
         return scanned
-
-    async def _scan(
-        self, scanner: Scanner, flow: Flow | Whole, kept: list[bytes], *, ask: bool = False
-    ) -> Scanned:
-        for piece in kept:
-            scanned = scanner.feed(piece)
-            if scanned is not None:
-                return scanned
-        while True:
-            if ask:
-                self._ask()
-            piece = await flow.piece()
-            if not piece:
-                return scanner.close()
-            kept.append(piece)
-            scanned = scanner.feed(piece)
-            if scanned is not None:
-                return scanned
 
     async def _bind(self, service: Service, found: list[Found], *, fault: bool) -> None:
         """Bind what was learnt; end what ended. What the request asked to end has not ended if the
@@ -399,6 +360,8 @@ class Exchange(Steps):
         if failure.source != "upstream" or failure.reason is Reason.UPSTREAM_TIMEOUT:
             return False
         self._mark(service, False)
+        # in the log line whatever becomes of another try: nothing else tells why this one failed
+        record.detail = f"{record.backend}: {failure.detail}"
         if record.tries >= service.tries:
             return False
         self._desk.metrics.retries += 1
@@ -422,7 +385,8 @@ class Exchange(Steps):
 
     def _refuse(self, failure: Failure) -> None:
         record = self._record
-        record.detail = failure.detail
+        if failure.source != "upstream" or not record.detail:
+            record.detail = "; ".join(filter(None, (failure.detail, record.detail)))
         if record.route != "refused":
             record.route, record.reason = "refused", str(failure.reason)
         self._desk.metrics.failure(record.service, record.reason, self._desk.seconds())
@@ -538,15 +502,3 @@ class Exchange(Steps):
         self._record.route = self._record.route or "refused"
         self._record.reason = self._record.reason or "client-left"
         self.fail(ClientLeft())
-
-
-def _scanner(
-    shapes: Shapes, service: Service, head: RequestHead | ResponseHead, action: str
-) -> Scanner:
-    return Scanner(
-        shapes.watch,
-        service.scan,
-        content_type=head.first(b"content-type"),
-        content_encoding=head.first(b"content-encoding"),
-        action=action,
-    )

@@ -74,6 +74,16 @@ def ok(body: bytes = b"", *fields: bytes, status: bytes = b"200 OK") -> bytes:
     return b"\r\n".join([*lines, b"Content-Length: %d" % len(body), b"", body])
 
 
+def head_of(message: bytes) -> bytes:
+    """Its head, without the empty line."""
+    return message.partition(b"\r\n\r\n")[0]
+
+
+def body_of(message: bytes) -> bytes:
+    """What stands behind its head."""
+    return message.partition(b"\r\n\r\n")[2]
+
+
 class Wire(StringTransport):
     """One end of a connection: what the gateway writes, and whether it closed."""
 

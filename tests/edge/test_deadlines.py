@@ -111,9 +111,7 @@ def test_somebody_new_may_come_in_a_sweep(clock: Clock, deadlines: Deadlines) ->
     assert late.told == [1.5]
 
 
-def test_a_defect_in_one_does_not_switch_off_the_others(
-    clock: Clock, deadlines: Deadlines
-) -> None:
+def test_a_defect_in_one_does_not_switch_off_the_others(clock: Clock, deadlines: Deadlines) -> None:
     class Broken(Timer):
         def overdue(self, now: float) -> None:
             super().overdue(now)

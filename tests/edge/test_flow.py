@@ -14,6 +14,8 @@ from soapgate.edge.flow import Flow, Outlet, Whole
 from soapgate.edge.framing import CHUNKED, UNTIL_CLOSE, Framing, Length, body_reader, chunk
 from soapgate.edge.steps import Steps
 
+TEN = Length(10)
+
 
 class Way(StringTransport):
     """One end; pausing is remembered, a second pause or resume is a defect."""
@@ -35,7 +37,7 @@ class Way(StringTransport):
 class Reader(Steps):
     """An exchange that reads pieces or pours, as a test says."""
 
-    def __init__(self, framing: Framing = Length(10)) -> None:
+    def __init__(self, framing: Framing = TEN) -> None:
         self.way = Way()
         self.flow = Flow(body_reader(framing, "downstream"), self.way, self)
         self.pieces: list[bytes] = []

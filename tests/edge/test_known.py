@@ -171,7 +171,9 @@ STATUS_LINES = st.sampled_from(
 )
 NUMBERS = st.one_of(
     st.integers(0, 10**19).map(lambda n: b"%d" % n),
-    st.sampled_from([b"", b"0", b"00", b"007", b"+1", b"-1", b"1,1", b"1 ", b" 1", b"0x1", b"\xb2"]),
+    st.sampled_from(
+        [b"", b"0", b"00", b"007", b"+1", b"-1", b"1,1", b"1 ", b" 1", b"0x1", b"\xb2"]
+    ),
 )
 LINES = st.lists(
     st.one_of(
