@@ -15,6 +15,7 @@ what arrived. Stores that answer at once never suspend it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from twisted.logger import Logger
@@ -40,7 +41,6 @@ _log = Logger()
 
 _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))  # RFC 9110 9.2.1
 _GATEWAY_ERRORS = frozenset((502, 503, 504))
-_NO_PIECES: list[bytes] = []
 
 
 class ClientLeft(Exception):
@@ -54,13 +54,13 @@ class Exchange(Steps):
     # and setting it would cost a microsecond a request.
     _answered = False  # bytes of an answer went down
     _asked_for_body = False
-    _ends: list[Found] = []  # markers of the request
+    _ends: Sequence[Found] = ()  # markers of the request
     _excluded: frozenset[str] = frozenset()  # backends tried in vain
-    _found: list[Found] = []  # ids of the request
+    _found: Sequence[Found] = ()  # ids of the request
     _fresh = False  # whether this exchange is the one that bound its id
     _identities: tuple[Identity, ...] = ()
     _identity: Identity | None = None  # the one that decided
-    _kept: list[bytes] = _NO_PIECES  # body pieces read while identifying
+    _kept: Sequence[bytes] = ()  # body pieces read while identifying
     _outlet: Outlet | None = None  # of the answer
     _over = False
     _place: Dialer | None = None  # whose maxconn we count against
@@ -142,9 +142,8 @@ class Exchange(Steps):
         self._record.scan = scanned.outcome
         scans("request", scanned.outcome)
         if scanned.found:
-            self._found, self._ends = list(said.found), list(said.ends)
-            for one in scanned.found:
-                (self._ends if one.use == "end" else self._found).append(one)
+            self._found = [*said.found, *(one for one in scanned.found if one.use != "end")]
+            self._ends = [*said.ends, *(one for one in scanned.found if one.use == "end")]
 
     async def _look_up(self, service: Service) -> str:
         """Which backend it is."""
@@ -240,7 +239,7 @@ class Exchange(Steps):
             upstream.write(b"".join(parts))
             flow.pour(outlet)
         if not flow.done or flow.received > service.keep:
-            self._kept = _NO_PIECES  # from here on it cannot be sent again
+            self._kept = ()  # from here on it cannot be sent again
 
     async def _response(self, upstream: UpstreamConnection) -> ResponseHead:
         """The head of the response."""
@@ -248,7 +247,7 @@ class Exchange(Steps):
         upstream.await_head(self._record.connected, self._flow)
         reply: ResponseHead = await self.wait(upstream)
         self._desk.metrics.responses += 1
-        self._kept = _NO_PIECES
+        self._kept = ()
         self._record.answered = self._desk.seconds()
         return reply
 
