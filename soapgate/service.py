@@ -375,11 +375,14 @@ class Gateway(TwistedService):
         self._sweeper.stop()
         self._deadlines.stop()
         for loop in self._loops:
-            loop.stop()
+            if loop.running:  # one that broke does not keep the rest from ending well
+                loop.stop()
         for running in self._pools.values():
             for dialer in running.dialers.values():
                 dialer.close()
         self._log.flush()
+        if self._log_file is not None:
+            self._log_file.close()
         self.store.close()
 
     def reload(self) -> bool:

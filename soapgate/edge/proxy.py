@@ -204,7 +204,7 @@ class Exchange(Steps):
             record.dialled = self._desk.seconds()
         self._place = dialer
         record.tries += 1
-        upstream = dialer.take(record.dialled)
+        upstream = dialer.take()
         record.connected = record.dialled
         if upstream is None:
             dialer.dial(self._dialled)
@@ -359,13 +359,12 @@ class Exchange(Steps):
         if failure.source != "upstream" or failure.reason is Reason.UPSTREAM_TIMEOUT:
             return False
         self._mark(service, False)
-        # in the log line whatever becomes of another try: nothing else tells why this one failed
-        record.detail = f"{record.backend}: {failure.detail}"
         if record.tries >= service.tries:
             return False
         self._desk.metrics.retries += 1
         if upstream is None or not upstream.sent:
             self._let_go(keep=False)
+            record.detail = f"{record.backend}: {failure.detail}"
             # a pinned request meets its own backend twice before that counts as gone
             if self._route.kind != "pinned" or record.tries > 1:
                 self._excluded |= {record.backend}
@@ -384,8 +383,7 @@ class Exchange(Steps):
 
     def _refuse(self, failure: Failure) -> None:
         record = self._record
-        if failure.source != "upstream" or not record.detail:
-            record.detail = "; ".join(filter(None, (failure.detail, record.detail)))
+        record.detail = f"{failure.detail}; {record.detail}".rstrip("; ")  # and of the try before
         if record.route != "refused":
             record.route, record.reason = "refused", str(failure.reason)
         self._desk.metrics.failure(record.service, record.reason, self._desk.seconds())

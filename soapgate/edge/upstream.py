@@ -2,8 +2,9 @@
 
 The rule of a kept connection: it is given to the next exchange only if the last one used it up to
 the last byte on both sides, and both heads allowed it. Idle ones are taken youngest first, so the
-rest can age out; before a connection that lay for a while is used, the socket is asked whether the
-backend closed it, because a POST on a dead connection cannot be repeated (RFC 9110 9.2.2).
+rest can age out. Before one is used the socket is asked whether the backend closed it, even if that
+was a moment ago: a POST on a dead connection cannot be repeated (RFC 9110 9.2.2), so the question
+is worth its system call.
 
 A connection tells its exchange three things: the head, the body (through a `Flow`), and that it is
 lost. What that means is the exchange's business.
@@ -40,13 +41,12 @@ from soapgate.edge.turn import send
 @dataclass(frozen=True, slots=True)
 class UpstreamTimes:
     """Seconds: to connect; to the head of the response; between two reads of its body; that an
-    idle connection is kept; and how long it may lie before it is asked whether it lives."""
+    idle connection is kept."""
 
     connect: float = 5.0
     response: float = 60.0
     response_idle: float = 60.0
     keep: float = 30.0
-    trust: float = 0.5
 
 
 # Who waits for a dialled connection: called with it and "", or with None and why there is none.
@@ -63,7 +63,6 @@ class UpstreamConnection(Protocol):
         self.flow: Flow | Whole | None = None
         self.reused = False
         self.sent = False  # whether a byte of the present request went out
-        self.idle_since = 0.0
         self.lost = False
         self.member = dialer.member
         self._dialer = dialer
@@ -353,11 +352,11 @@ class Dialer:
 
     # Connections
 
-    def take(self, now: float) -> UpstreamConnection | None:
+    def take(self) -> UpstreamConnection | None:
         """An idle connection that still lives."""
         while self.idle:
             connection = self.idle.pop()
-            if now - connection.idle_since <= self.times.trust or connection.alive():
+            if connection.alive():
                 connection.reused = True
                 self.metrics.reused += 1
                 return connection
@@ -399,8 +398,7 @@ class Dialer:
         if self._closed:
             connection.abort()
             return
-        connection.idle_since = now = self.seconds()
-        connection.deadline = now + self.times.keep
+        connection.deadline = self.seconds() + self.times.keep
         self.idle.append(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:

@@ -25,7 +25,7 @@ from wire import WAIT, Backend, shop, wait_for
 
 MiB = 1024 * 1024
 LOCAL = "tcp:0:interface=127.0.0.1"
-READY = re.compile(r"^soapgate \S+ ready on (.*?)(?:; admin on (\S+))?; pid (\d+)$", re.MULTILINE)
+READY = re.compile(r"soapgate \S+ ready on (.*?)(?:; admin on (\S+))?; pid (\d+)$", re.MULTILINE)
 # No proxy of the environment stands between a test and 127.0.0.1.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

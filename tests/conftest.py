@@ -1,0 +1,50 @@
+"""Makes `gate`, a whole gateway in memory, importable, and builds it for the tests of service."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.logger import formatEvent, globalLogPublisher
+
+sys.path.append(str(Path(__file__).parent / "support"))
+
+from gate import FILE, House  # it lies beside this file
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Iterator[Callable[..., House]]:
+    houses: list[House] = []
+
+    def make(text: str = FILE) -> House:
+        houses.append(House(tmp_path / "gate.toml", text))
+        return houses[-1]
+
+    yield make
+    for house in houses:
+        if house.ended is None:
+            house.stop()
+        house.passes(40)
+        assert house.ended is not None
+        assert house.ended.called
+
+
+@pytest.fixture
+def house(build: Callable[..., House]) -> House:
+    return build().start()
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What the gateway logs meanwhile, as text."""
+    lines: list[str] = []
+
+    def hear(event: Any) -> None:
+        lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(hear)
+    yield lines
+    globalLogPublisher.removeObserver(hear)
