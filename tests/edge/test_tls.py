@@ -183,7 +183,7 @@ def test_a_backend_that_is_who_it_should_be_is_spoken_to(
     assert shop.names == [b"b1.example" if host == "b1.example" else None]
     # and it is kept and used again like any other
     asker.connection.release(keep=True)
-    assert dialer.take(loop().seconds()) is asker.connection
+    assert dialer.take() is asker.connection
     assert ask(asker).status == 200
     assert len(shop.seen) == 2
 
