@@ -341,11 +341,6 @@ class Exchange(Steps):
         if ends:
             await service.affinity.end(named, self._now)
 
-    def _mark(self, service: Service, ok: bool) -> None:
-        member = service.pool.members.get(self._record.backend)
-        if member is not None and member.mark(ok):
-            self._desk.flipped(service.pool, member.name)
-
     def _ask(self) -> None:
         """`Expect: 100-continue` is answered when the body is wanted, and only then."""
         if not self._asked_for_body:
@@ -358,7 +353,9 @@ class Exchange(Steps):
         upstream, record = self._upstream, self._record
         if failure.source != "upstream" or failure.reason is Reason.UPSTREAM_TIMEOUT:
             return False
-        self._mark(service, False)
+        place = self._place
+        if place is not None and place.member.mark(False):
+            self._desk.flipped(service.pool, place.member.name)
         if record.tries >= service.tries:
             return False
         self._desk.metrics.retries += 1

@@ -11,17 +11,18 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
-from wire import WAIT, Backend, shop, wait_for
+from wire import WAIT, Backend, Wire, shop, wait_for
 
 MiB = 1024 * 1024
 LOCAL = "tcp:0:interface=127.0.0.1"
@@ -306,6 +307,30 @@ class Cast:
         running = Gateway(directory, text, **kwargs)
         self._stack.callback(lambda: _check_gateway(running))
         return running
+
+
+class Scripted:
+    """A gateway before one backend that does what each test says."""
+
+    def __init__(self, cast: Cast, name: str = "scripted", **tables: Mapping[str, object]) -> None:
+        self._serve: Callable[[Wire], None] = Wire.message
+        self.backend = cast.backend("b1", serve=lambda wire: self._serve(wire))
+        tables = {"pool": {"health": {"interval": "1h", "fall": 1_000_000}}, **tables}
+        self.gateway = cast.gateway([self.backend], name=name, **tables)
+
+    def play(self, serve: Callable[[Wire], None]) -> int:
+        """From now on, on every connection, of which none is left; returns the gateway's port."""
+        self._serve = serve
+        for wire in self.backend.wires:
+            with suppress(OSError):
+                wire.sock.shutdown(socket.SHUT_RDWR)
+        self.gateway.at_rest()
+        wait_for(lambda: not self.kept(), "no connection to the backend")
+        return self.gateway.port
+
+    def kept(self) -> float:
+        """Connections to the backend."""
+        return self.gateway.metric("soapgate_connections_open", side="upstream")
 
 
 def _check_backend(backend: Backend) -> None:

@@ -7,7 +7,7 @@ import socket
 import threading
 
 import pytest
-from live import Cast, Gateway
+from live import Cast, Gateway, Scripted
 from wire import (
     WAIT,
     Backend,
@@ -36,9 +36,9 @@ def gateway(company: Cast, echo: Backend) -> Gateway:
     return company.gateway([echo])
 
 
-def scripted(cast: Cast, serve) -> Gateway:
-    """A gateway before one backend that does what `serve` says."""
-    return cast.gateway([cast.backend("b1", serve=serve)])
+@pytest.fixture(scope="module")
+def scripted(company: Cast) -> Scripted:
+    return Scripted(company)
 
 
 def test_a_request_and_its_response_travel_as_they_were_sent(gateway, echo):
@@ -171,20 +171,20 @@ def test_an_upgrade_offer_is_ignored_and_the_body_arrives(gateway, echo):
     assert not {"Upgrade", "HTTP2-Settings"} & {name for name, _ in echo.requests[-1].fields}
 
 
-def test_a_head_request_gets_the_length_and_the_connection_lives_on(cast):
+def test_a_head_request_gets_the_length_and_the_connection_lives_on(scripted):
     def serve(wire: Wire) -> None:
         while True:
             request = wire.message()
             body = b"<wsdl/>"
             wire.send(ok(body)[: None if request.start.startswith("GET") else -len(body)])
 
-    with Client(scripted(cast, serve).port) as client:
+    with Client(scripted.play(serve)) as client:
         reply = client.ask(start_of(method="HEAD", path="/shop?wsdl"))
         assert (reply.status, reply.get("Content-Length"), reply.body) == (200, "7", b"")
         assert client.ask(start_of(method="GET", path="/shop?wsdl")).body == b"<wsdl/>"
 
 
-def test_responses_without_a_body_end_with_their_heads(cast):
+def test_responses_without_a_body_end_with_their_heads(scripted):
     """Whatever length they claim (RFC 9112 6.3, case 1)."""
     script = [
         *(("204 No Content", size) for size in ("", "0", "7")),
@@ -197,19 +197,19 @@ def test_responses_without_a_body_end_with_their_heads(cast):
             wire.message()
             wire.send(lines(f"HTTP/1.1 {status}", (("Content-Length", size),) if size else ()))
 
-    with Client(scripted(cast, serve).port) as client:
+    with Client(scripted.play(serve)) as client:
         for status, _ in script:
             reply = client.ask(post(envelope()))
             assert (reply.status, reply.body) == (int(status[:3]), b"")
 
 
-def test_interim_responses_pass_to_who_knows_them(cast):
+def test_interim_responses_pass_to_who_knows_them(scripted):
     def serve(wire: Wire) -> None:
         wire.message()
         wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         wire.send(b"HTTP/1.1 103 Early Hints\r\nLink: </s>\r\n\r\n" + ok(b"done"))
 
-    with Client(scripted(cast, serve).port) as client:
+    with Client(scripted.play(serve)) as client:
         client.send(post(envelope()))
         hint = client.head()
         assert (hint.status, hint.get("Link")) == (103, "</s>")
@@ -220,14 +220,14 @@ def old(body: bytes) -> bytes:
     return b"HTTP/1.0 200 OK\r\nContent-Type: text/xml\r\n\r\n" + body
 
 
-def test_an_old_backend_ends_its_body_by_closing(cast):
+def test_an_old_backend_ends_its_body_by_closing(scripted):
     body = envelope(padding=300_000)
 
     def serve(wire: Wire) -> None:
         wire.message()
         wire.send(old(body))
 
-    port = scripted(cast, serve).port
+    port = scripted.play(serve)
     with Client(port) as client:
         for _ in range(2):
             reply = client.ask(post(envelope()))
@@ -237,27 +237,27 @@ def test_an_old_backend_ends_its_body_by_closing(cast):
     assert (reply.body, reply.get("Transfer-Encoding")) == (body, "")
 
 
-def test_a_chunked_response_with_trailers_reaches_new_and_old_clients(cast):
+def test_a_chunked_response_with_trailers_reaches_new_and_old_clients(scripted):
     def serve(wire: Wire) -> None:
         while True:
             wire.message()
             head = lines("HTTP/1.1 200 OK", (("Transfer-Encoding", "chunked"),))
             wire.send(head + chunked(b"one;", b"two", trailers=b"X-Sum: 7\r\n"))
 
-    port = scripted(cast, serve).port
+    port = scripted.play(serve)
     reply = ask(port, post(envelope()))
     assert (reply.body, reply.trailers) == (b"one;two", [("X-Sum", "7")])
     reply = ask(port, lines("POST / HTTP/1.0", (("Content-Length", "0"),)))
     assert (reply.body, reply.get("Transfer-Encoding")) == (b"one;two", "")
 
 
-def test_a_response_that_breaks_off_breaks_off_for_the_client_too(cast):
+def test_a_response_that_breaks_off_breaks_off_for_the_client_too(scripted):
     def serve(wire: Wire) -> None:
         request = wire.message()
         framing = ("Content-Length", "100") if "cl" in request.start else CHUNKS
         wire.send(lines("HTTP/1.1 200 OK", (framing,)) + b"5\r\nhello")
 
-    port = scripted(cast, serve).port
+    port = scripted.play(serve)
     for path in ("/cl", "/chunks"):
         with Client(port) as client:
             client.send(post(envelope(), path=path))
@@ -270,7 +270,7 @@ def test_a_response_that_breaks_off_breaks_off_for_the_client_too(cast):
 CHUNKS = ("Transfer-Encoding", "chunked")
 
 
-def test_an_answer_may_come_before_its_question_ends(cast):
+def test_an_answer_may_come_before_its_question_ends(scripted):
     answered, whole = threading.Event(), threading.Event()
 
     def serve(wire: Wire) -> None:
@@ -281,7 +281,7 @@ def test_an_answer_may_come_before_its_question_ends(cast):
             assert size == 1_000_000
             whole.set()
 
-    with Client(scripted(cast, serve).port) as client:
+    with Client(scripted.play(serve)) as client:
         for _ in range(3):
             client.send(start_of(("Content-Length", "1000000")) + bytes(1000))
             assert client.message().body == b"early"  # the rest is still to be sent
@@ -291,16 +291,20 @@ def test_an_answer_may_come_before_its_question_ends(cast):
             whole.clear()
 
 
-def test_a_backend_that_closed_its_idle_connection_costs_no_request(cast):
+def test_a_backend_that_closed_its_idle_connection_costs_no_request(scripted):
     """The next request goes out on a new connection, though POST cannot be repeated."""
+    closed = threading.Semaphore(0)
 
     def serve(wire: Wire) -> None:
         wire.message()
-        wire.send(ok(b"bye"))  # and closes, without having said so
+        wire.send(ok(b"bye"))
+        wire.close()  # without having said so
+        closed.release()
 
-    with Client(scripted(cast, serve).port) as client:
-        for _ in range(20):
+    with Client(scripted.play(serve)) as client:
+        for _ in range(50):
             assert client.ask(post(envelope())).body == b"bye"
+            assert closed.acquire(timeout=WAIT)
 
 
 @pytest.mark.parametrize(
@@ -327,27 +331,16 @@ def test_a_backend_that_closed_its_idle_connection_costs_no_request(cast):
         *("other version", "switching", "another protocol", "silence"),
     ],
 )
-def test_an_ill_framed_response_is_a_502(odd, answer):
-    backend, gateway = odd
-    backend.answer = answer
-    reply = ask(gateway.port, post(envelope()))
-    assert reply.status == 502
-    assert b"UpstreamBroken" in reply.body
-
-
-@pytest.fixture(scope="module")
-def odd(company: Cast) -> tuple[Backend, Gateway]:
-    """A backend that answers with its `answer` and closes, and a gateway before it."""
-
+def test_an_ill_framed_response_is_a_502(scripted, answer):
     def serve(wire: Wire) -> None:
         wire.message()
-        wire.send(backend.answer)
+        wire.send(answer)
         wire.half_close()
         wire.rest()
 
-    backend = company.backend("b1", serve=serve)
-    pool = {"health": {"fall": 10_000}}
-    return backend, company.gateway([backend], name="odd", pool=pool)
+    reply = ask(scripted.play(serve), post(envelope()))
+    assert reply.status == 502
+    assert b"UpstreamBroken" in reply.body
 
 
 def test_what_is_not_soap_passes(gateway, echo):

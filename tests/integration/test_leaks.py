@@ -7,7 +7,6 @@ no open connection, and serve the next request as if nothing had been.
 from __future__ import annotations
 
 import random
-import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -15,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-from live import Cast, Gateway
-from wire import WAIT, Backend, Client, Ended, Wire, ask, envelope, ok, post, start_of, wait_for
+from live import Cast, Scripted
+from wire import WAIT, Client, Ended, Wire, ask, envelope, ok, post, start_of, wait_for
 
 CLIENTS, TURNS, BODY = 100, 10, 300_000
 
@@ -33,44 +32,24 @@ def storm(one: Callable[[int], object], count: int = CLIENTS) -> list[object]:
         return list(pool.map(start, range(count)))
 
 
-class Stand:
-    """A gateway before a backend that does what each test wants, and what it had at first."""
+class Stand(Scripted):
+    """A scripted gateway, and what it had at first."""
 
     def __init__(self, cast: Cast) -> None:
-        self._serve: Callable[[Wire], None] = polite
-        self.backend: Backend = cast.backend("b1", serve=lambda wire: self._serve(wire))
-        self.gateway: Gateway = cast.gateway(
-            [self.backend],
-            timeouts={"upstream_idle": "1s"},
-            pool={"health": {"interval": "1h", "fall": 1_000_000}},
-        )
-        ask(self.gateway.port, post(envelope()))
+        super().__init__(cast, timeouts={"upstream_idle": "1s"})
+        ask(self.play(polite), post(envelope()))
         self.fds = self._fds_at_rest()
-
-    def serve(self, serve: Callable[[Wire], None]) -> int:
-        """From now on, on every connection; returns the gateway's port."""
-        self._serve = serve
-        for wire in self.backend.wires:
-            with suppress(OSError):
-                wire.sock.shutdown(socket.SHUT_RDWR)
-        self._fds_at_rest()
-        return self.gateway.port
 
     def _fds_at_rest(self) -> int:
         """Open files when no connection is left, to clients or to the backend."""
         self.gateway.at_rest()
-        return wait_for(self._fds_without_upstream, "no connection to the backend")
-
-    def _fds_without_upstream(self) -> int:
-        if self.gateway.metric("soapgate_connections_open", side="upstream"):
-            return 0
-        return self.gateway.fds()
+        return wait_for(lambda: 0 if self.kept() else self.gateway.fds(), "no connection upstream")
 
     def check(self) -> None:
         """As before, and of use."""
         # the connection that asked for the metrics may not be closed yet on the gateway's side
         wait_for(lambda: self._fds_at_rest() <= self.fds + 1, f"{self.fds} files open as before")
-        assert ask(self.serve(polite), post(envelope())).body == b"fine"
+        assert ask(self.play(polite), post(envelope())).body == b"fine"
 
 
 def polite(wire: Wire) -> None:
@@ -133,20 +112,20 @@ def total(counters: list[Counter[bytes]]) -> Counter[bytes]:
 
 
 def test_a_thousand_early_answers_leak_nothing(stand):
-    port = stand.serve(hasty)
+    port = stand.play(hasty)
     assert total(storm(lambda _: early(port, keep=True))) == {b"early": CLIENTS * TURNS}
     stand.check()
 
 
 def test_a_thousand_early_answers_that_end_their_connections_leak_nothing(stand):
-    port = stand.serve(hasty_and_gone)
+    port = stand.play(hasty_and_gone)
     assert total(storm(lambda _: early(port, keep=False))) == {b"early": CLIENTS * TURNS}
     stand.check()
 
 
 def test_a_thousand_early_answers_behind_which_the_backend_resets_leak_nothing(stand):
     """Some are lost with the connection; each client is told something, or is closed."""
-    port = stand.serve(rude)
+    port = stand.play(rude)
     answers = total(storm(lambda _: early(port, keep=False)))
     assert answers.total() == CLIENTS * TURNS
     assert set(answers) <= {b"early", b"fault", b"none"}
@@ -154,7 +133,7 @@ def test_a_thousand_early_answers_behind_which_the_backend_resets_leak_nothing(s
 
 
 def test_clients_that_leave_at_any_moment_leak_nothing_and_blame_nobody(stand):
-    port = stand.serve(polite)
+    port = stand.play(polite)
     raw = post(envelope(padding=50_000))
 
     def leave(number: int) -> None:
@@ -182,7 +161,7 @@ def test_clients_that_leave_while_the_backend_thinks_leak_nothing(stand):
         thinking.release()
         go.wait(WAIT)
 
-    port = stand.serve(slow)
+    port = stand.play(slow)
     clients = [Client(port) for _ in range(CLIENTS)]
     for client in clients:
         client.send(post(envelope()))
@@ -207,7 +186,7 @@ def test_backends_that_break_off_leak_nothing(stand):
         if chance.random() < 0.5:
             wire.reset()
 
-    port = stand.serve(break_off)
+    port = stand.play(break_off)
 
     def meet(_: int) -> None:
         for _ in range(TURNS):

@@ -156,25 +156,18 @@ def test_a_new_address_of_a_name_serves_the_pins_of_that_name(cast):
     assert len(moved.requests) == 1
 
 
-def excuse(_: Message) -> bytes:
-    return ok(b"<html>busy</html>", status="503 Service Unavailable")
-
-
-def test_gateway_errors_without_an_envelope_count_against_a_backend(cast):
-    proxy = cast.backend("b1", reply=excuse)
-    (b2,) = cast.shops("b2")
-    gateway = cast.gateway([proxy, b2], pool={"health": {"interval": "1h", "fall": 3}})
-    statuses = [ask(gateway.port, LOGIN).status for _ in range(12)]
-    assert statuses.count(503) == 3
-    assert not gateway.backend("b1")["up"]
-
-
-def fault(_: Message) -> bytes:
+def answers(request: Message) -> bytes:
+    """A gateway's excuse, or a service's fault: by the path."""
+    if "excuse" in request.start:
+        return ok(b"<html>busy</html>", status="503 Service Unavailable")
     return ok(envelope(body="<e:Fault/>"), status="500 Internal Server Error")
 
 
-def test_a_fault_of_a_service_is_an_answer(cast):
-    backend = cast.backend("b1", reply=fault)
-    gateway = cast.gateway([backend], pool={"health": {"interval": "1h", "fall": 1}})
-    assert [ask(gateway.port, LOGIN).status for _ in range(5)] == [500] * 5
+def test_a_gateways_excuse_counts_against_a_backend_and_a_fault_does_not(cast):
+    backend = cast.backend("b1", reply=answers)
+    gateway = cast.gateway([backend], pool={"health": {"interval": "1h", "fall": 3}})
+    fault, excuse = (post(envelope(), path=path) for path in ("/fault", "/excuse"))
+    assert [ask(gateway.port, fault).status for _ in range(10)] == [500] * 10
     assert gateway.backend("b1")["up"]
+    assert [ask(gateway.port, excuse).status for _ in range(3)] == [503] * 3
+    assert not gateway.backend("b1")["up"]

@@ -112,25 +112,19 @@ def test_an_operators_word_and_health_survive_a_reload(cast):
     assert (gateway.backend("b1")["admin"], gateway.backend("b2")["up"]) == ("drain", False)
 
 
-def test_a_log_that_was_rotated_is_opened_anew(cast):
-    gateway = cast.gateway(cast.shops("b1"))
+def test_a_log_that_was_rotated_is_opened_anew_and_what_cannot_change_is_said(cast):
+    shops = cast.shops("b1")
+    gateway = cast.gateway(shops)
     ask(gateway.port, LOGIN)
     gateway.log(1)
     old = gateway.log_file.rename(gateway.directory / "access.log.1")
-    gateway.hang_up()
-    gateway.says("reloaded")
-    ask(gateway.port, LOGIN)
-    wait_for(lambda: gateway.log_file.read_text().count("\n") == 1, "a line in the new log")
-    assert old.read_text().count("\n") == 1
-
-
-def test_what_a_reload_cannot_change_is_said(cast):
-    shops = cast.shops("b1")
-    gateway = cast.gateway(shops)
     gateway.config.write_text(settings(shops, gateway={"pins": "memory:"}))
     gateway.hang_up()
     gateway.says("pins changes at the next start only")
     gateway.says("reloaded")
+    ask(gateway.port, LOGIN)
+    wait_for(lambda: gateway.log_file.read_text().count("\n") == 1, "a line in the new log")
+    assert old.read_text().count("\n") == 1
 
 
 def test_a_storm_of_reloads_disturbs_no_exchange(cast):

@@ -55,7 +55,7 @@ def test_a_pin_is_there_before_its_client_knows_it(cast):
     """Killed the moment the login is answered, several times over."""
     shops = cast.shops("b1", "b2")
     issued: dict[str, str] = {}
-    for _ in range(4):
+    for _ in range(3):
         gateway = cast.gateway(shops)
         assert homes(gateway, issued) == issued
         with Client(gateway.port) as client:

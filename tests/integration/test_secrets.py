@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from live import Cast, Gateway
 from wire import (
-    Backend,
     ask,
     client_made,
     envelope,
@@ -33,9 +32,9 @@ FIELDS = [
 SECRET = "s3cr3t-of-the-client"
 
 
-@pytest.fixture
-def gateway(cast: Cast) -> Gateway:
-    return cast.gateway(cast.shops("b1", "b2"))
+@pytest.fixture(scope="module")
+def gateway(company: Cast) -> Gateway:
+    return company.gateway(company.shops("b1", "b2"))
 
 
 def test_each_exchange_leaves_one_line_with_every_field(gateway):
@@ -260,13 +259,10 @@ def test_nothing_connects_to_an_address_from_a_message(cast, canary):
     assert canary.visits == 0
 
 
-def test_files_of_the_machine_are_not_read_for_a_message(cast, tmp_path: Path):
+def test_files_of_the_machine_are_not_read_for_a_message(gateway, tmp_path: Path):
     secret = tmp_path / "secret"
     secret.write_text("the-content-of-a-file")
-    backend: Backend = cast.backend("b1")
-    gateway = cast.gateway([backend])
     body = f'<!DOCTYPE e [<!ENTITY x SYSTEM "file://{secret}">]>'.encode()
     reply = ask(gateway.port, post(body + envelope("<a>&x;</a>")))
     assert reply.status == 400
     assert b"the-content" not in reply.body
-    assert not backend.heard
