@@ -268,7 +268,9 @@ class Gateway(TwistedService):
 
     def flipped(self, pool: Pool, name: str) -> None:
         """Say that an exchange or a probe took a backend down or brought it up."""
-        member = pool.members[name]
+        member = pool.members.get(name)
+        if member is None:
+            return  # a reload took it; its last exchange speaks of nobody
         _log.info(
             "backend {pool}/{name} is {state}",
             pool=pool.name, name=name, state="up" if member.up else "down",

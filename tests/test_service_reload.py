@@ -207,3 +207,17 @@ def test_a_log_that_cannot_be_opened_keeps_the_gateway_from_starting(
     (tmp_path / "exchanges.log").mkdir()
     with pytest.raises(ConfigError, match="log_to"):
         build()
+
+
+def test_a_member_that_left_may_still_fail(house: House) -> None:
+    """Its last exchange ends as any other, although nobody can be told of it."""
+    assert house.reload(FILE.replace("[pool.shop]", "[pool.shop]\nhealth = { fall = 1 }"))
+    clients = [house.client(), house.client()]
+    for client in clients:
+        client.says(post())
+    backends = [house.backend() for _ in clients]
+    assert house.reload(FILE.replace('{ name = "b2", url = "http://10.0.0.2:80" },', ""))
+    busy = b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
+    for client, backend in zip(clients, backends, strict=True):
+        backend.says(busy)
+        assert client.heard() == busy
