@@ -304,6 +304,7 @@ class Config:
     pool: Mapping[str, PoolConfig]
     service: Mapping[str, ServiceConfig]
     profile: Mapping[str, Profile]
+    base: Path = Path()  # where relative paths start: the file's directory
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -328,7 +329,7 @@ class Config:
     def key_file(self) -> Path | None:
         """Where the secret of the pin keys lies; None for a store that keeps none."""
         kind, _, where = self.gateway.pins.partition(":")
-        return Path(where, "key") if kind == "lmdb" else None
+        return self.base / where / "key" if kind == "lmdb" else None
 
     def pool_of(self, service: str) -> PoolConfig:
         """The pool a service chooses from."""
@@ -360,7 +361,7 @@ def load(path: str | Path) -> Config:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: not UTF-8 at byte {error.start}"]) from None
-    return parse(text, str(path))
+    return replace(parse(text, str(path)), base=Path(path).parent)
 
 
 def parse(text: str, name: str) -> Config:

@@ -72,12 +72,12 @@ class Gateway(TwistedService):
     version = soapgate.__version__
 
     def __init__(self, reactor: Any, config: Config, path: Path | None = None) -> None:
-        """`path`: the file that `config` came from, for reloads and relative paths. Raises
+        """`path`: the file that `config` came from, for reloads. Raises
         SoapgateError for what cannot be made of the configuration."""
         self.started = reactor.seconds()
         self._reactor = reactor
         self._path = path
-        self._base = path.parent if path is not None else Path()
+        self._base = config.base
         self._config = config
         gateway = config.gateway
         self.store: PinStore = open_store(

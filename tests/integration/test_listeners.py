@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from live import LOCAL, Cast, Gateway, settings
-from tls import Authority, authority
+from live import LOCAL, Cast, settings
+from tls import authority
 from wire import (
     Backend,
     Client,
@@ -20,7 +20,6 @@ from wire import (
     lines,
     ok,
     post,
-    shop,
     start_of,
 )
 
@@ -115,90 +114,6 @@ os.dup2(int(sys.argv[1]), 3)
 os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "x.socket"}
 os.execv(sys.executable, [sys.executable, "-m", "soapgate", "run", sys.argv[2]])
 """
-
-
-# TLS to backends
-
-
-@pytest.fixture(scope="module")
-def ca(company: Cast) -> Authority:
-    return authority(company.directory)
-
-
-def https(cast: Cast, trusted: Authority, backend: Backend, **tls: object) -> Gateway:
-    """A gateway before one backend; None takes an option away."""
-    tls = {"ca": str(trusted.file), "server_name": "localhost", **tls}
-    tls = {key: value for key, value in tls.items() if value is not None}
-    pool = {"tls": tls, "attempts": 2, "health": {"interval": "1h", "fall": 100}}
-    return cast.gateway([backend], pool=pool)
-
-
-def test_a_backend_is_verified_by_its_own_authority_and_name(cast, ca):
-    backend = cast.backend("b1", reply=shop("b1"), tls=ca.issue("localhost").server())
-    gateway = https(cast, ca, backend)
-    with Client(gateway.port) as client:
-        for _ in range(3):
-            assert client.ask(REQUEST).node == "b1"
-    assert backend.served == 1
-    assert gateway.metric("soapgate_connections_total", how="reused") == 2
-
-
-def test_an_address_can_be_verified_too(cast, ca):
-    backend = cast.backend("b1", reply=shop("b1"), tls=ca.issue("127.0.0.1").server())
-    assert ask(https(cast, ca, backend, server_name=None).port, REQUEST).node == "b1"
-
-
-def test_our_certificate_is_shown_to_a_backend_that_asks(cast, ca):
-    own = ca.issue("gateway")
-    server = ca.issue("localhost").server(clients=ca.file)
-    backend = cast.backend("b1", reply=shop("b1"), tls=server)
-    gateway = https(cast, ca, backend, cert=str(own.cert), key=str(own.key))
-    assert ask(gateway.port, REQUEST).node == "b1"
-
-
-UNVERIFIED = {
-    "another authority": ("other", {}),
-    "another name": ("ca", {"server_name": "elsewhere.example"}),
-    "the system's authorities": ("ca", {"ca": None}),
-}
-
-
-@pytest.mark.parametrize(("signer", "tls"), UNVERIFIED.values(), ids=UNVERIFIED)
-def test_a_backend_that_cannot_be_verified_hears_nothing(cast, ca, signer, tls):
-    signing = ca if signer == "ca" else authority(cast.directory, "other")
-    backend = cast.backend("b1", tls=signing.issue("localhost").server())
-    gateway = https(cast, ca, backend, **tls)
-    reply = ask(gateway.port, REQUEST)
-    assert reply.status in (502, 503)
-    assert b"Fault" in reply.body
-    assert not backend.heard
-    (line,) = gateway.log(1)
-    assert line["route"] == "refused"
-    assert "b1: TLS" in line["detail"], line  # which backend, and why
-
-
-def test_a_backend_that_wants_a_certificate_we_have_not_is_an_error(cast, ca):
-    backend = cast.backend("b1", tls=ca.issue("localhost").server(clients=ca.file))
-    reply = ask(https(cast, ca, backend).port, REQUEST)
-    assert reply.status in (502, 503)
-    assert not backend.heard
-
-
-def test_a_backend_that_does_not_speak_tls_is_an_error(cast, ca):
-    plain = cast.backend("b1")
-    listed = [{"name": "b1", "url": plain.url.replace("http:", "https:")}]
-    pool = {"backend": listed, "attempts": 2, "health": {"interval": "1h", "fall": 100}}
-    gateway = cast.gateway([], pool=pool, timeouts={"connect": "2s"})
-    assert ask(gateway.port, REQUEST).status in (502, 503)
-    assert not plain.requests
-
-
-def test_verification_can_be_switched_off_and_that_is_said(cast, ca):
-    other = authority(cast.directory, "other").issue("elsewhere")
-    backend = cast.backend("b1", reply=shop("b1"), tls=other.server())
-    gateway = https(cast, ca, backend, verify=False, ca=None, server_name=None)
-    assert ask(gateway.port, REQUEST).node == "b1"
-    gateway.says("b1 is not verified")
 
 
 # Other ways to start

@@ -1,0 +1,18 @@
+"""Makes `pinned` and `shop` importable for the tests of the core, and opens a desk for them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+pytest.register_assert_rewrite("pinned", "shop")
+
+from pinned import Desk  # noqa: E402 - it lies beside this file
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
