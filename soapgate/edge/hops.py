@@ -55,8 +55,9 @@ def last_hop(
     if keep and request.minor and not unbounded:
         return forward + b"\r\n", False, True
     extra = b""
-    if unbounded and request.minor == 0:
-        forward, keep = without_coding(forward), False
+    if request.minor == 0:
+        # the answer to a HEAD may name a coding although it frames nothing
+        forward, keep = without_coding(forward), keep and not unbounded
     elif framing is UNTIL_CLOSE:
         extra = b"Transfer-Encoding: chunked\r\n"
     if not keep:

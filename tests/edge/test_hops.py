@@ -155,3 +155,13 @@ def test_an_answer_of_ours_may_end_the_connection() -> None:
 def test_an_answer_to_head_has_the_length_and_no_body() -> None:
     answer = own_answer(FAULT, body=False, keep=True)
     assert answer.endswith(b"Content-Length: 4\r\n\r\n")
+
+
+def test_an_old_client_is_told_of_no_coding_even_where_there_is_no_body() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n"
+    answered = parse_response_head(raw, b"HEAD", HeadLimits())
+    asked = request(b"Connection: keep-alive", first=b"HEAD / HTTP/1.0")
+    head, chunked, lives = last_hop(asked, answered, keep=True)
+    assert head == b"HTTP/1.1 200 OK\r\nA: b\r\nConnection: keep-alive\r\n\r\n"
+    assert not chunked
+    assert lives

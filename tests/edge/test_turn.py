@@ -141,6 +141,19 @@ def test_what_the_socket_does_not_take_follows_in_order(reactor: LeanReactor, pa
     assert drained(end) == b"again"
 
 
+def test_what_waits_from_an_earlier_turn_is_not_overtaken(reactor: LeanReactor, pair: Pair) -> None:
+    transport, end = pair()
+    message = bytes(range(256)) * 20_000
+    send(transport, message)
+    found = drained(end)
+    reactor.iterate(0)
+    assert transport.dataBuffer
+    assert not transport._tempDataBuffer
+    found += drained(end)  # the socket has room again
+    send(transport, b"the end")
+    assert found + carried(reactor, end, len(message) + 7 - len(found)) == message + b"the end"
+
+
 def test_a_write_that_waits_is_not_overtaken(reactor: LeanReactor, pair: Pair) -> None:
     transport, end = pair()
     transport.write(b"first ")

@@ -366,6 +366,15 @@ def test_a_long_upload_has_all_the_time_that_its_client_needs() -> None:
     assert talk.client.heard().endswith(b"hi")
 
 
+def test_a_client_that_pauses_its_upload_is_judged_on_its_own_side() -> None:
+    talk = one(upstream=UpstreamTimes(response=10.0), times=DownstreamTimes(body_rate=0))
+    talk.client.says(LONG + envelope("s"))
+    talk.backend()
+    talk.passes(100)
+    assert talk.client.heard() == b""
+    assert talk.client.wire.ended == ""
+
+
 def test_from_the_end_of_its_request_a_backend_has_its_time_to_answer() -> None:
     talk = one(upstream=UpstreamTimes(response=10.0))
     talk.client.says(LONG + envelope("s"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from live import Cast, Gateway
@@ -99,32 +101,44 @@ def endless(piece: bytes) -> Iterator[bytes]:
         yield piece
 
 
-def test_a_head_that_drips_is_a_408(gateway, backend):
-    heard = backend.heard
+Scenario = Callable[[Gateway], None]
+SLOW: dict[str, Scenario] = {}
+
+
+def slow(scenario: Scenario) -> Scenario:
+    """One that mostly waits: all of them begin together, and each is a test that awaits its own."""
+    SLOW[scenario.__name__] = scenario
+    return scenario
+
+
+@slow
+def a_head_that_drips_is_a_408(gateway):
     with Client(gateway.port) as client:
         drip(client, endless(b"X"))
         reply = client.message()
         assert (reply.status, reply.get("Connection")) == (408, "close")
         assert client.peer_closed()
-    assert backend.heard == heard
 
 
-def test_a_hundred_slow_heads_disturb_nobody(gateway):
-    slow = [Client(gateway.port) for _ in range(100)]
-    for client in slow:
+@slow
+def a_hundred_slow_heads_disturb_nobody(gateway):
+    crowd = [Client(gateway.port) for _ in range(100)]
+    for client in crowd:
         client.send(b"POST / HTTP/1.1\r\nX: ")
     assert ask(gateway.port, post(envelope())).body == b"fine"
-    for client in slow:
+    for client in crowd:
         assert client.message().status == 408
         client.close()
 
 
-def test_a_connection_without_a_request_is_closed(gateway):
+@slow
+def a_connection_without_a_request_is_closed(gateway):
     with Client(gateway.port) as client:
         assert client.peer_closed()
 
 
-def test_an_idle_connection_is_closed(gateway):
+@slow
+def an_idle_connection_is_closed(gateway):
     with Client(gateway.port) as client:
         assert client.ask(post(envelope())).status == 200
         began = time.monotonic()
@@ -132,7 +146,8 @@ def test_an_idle_connection_is_closed(gateway):
         assert time.monotonic() - began < SOON
 
 
-def test_a_body_that_drips_is_a_408(gateway):
+@slow
+def a_body_that_drips_is_a_408(gateway):
     with Client(gateway.port) as client:
         client.send(start_of(("Content-Length", "100000")))
         drip(client, endless(b"xx"))
@@ -140,7 +155,8 @@ def test_a_body_that_drips_is_a_408(gateway):
         assert client.peer_closed()
 
 
-def test_a_body_that_comes_steadily_is_not_stopped(gateway):
+@slow
+def a_body_that_comes_steadily_is_not_stopped(gateway):
     with Client(gateway.port) as client:
         client.send(start_of(("Content-Length", "20000")))
         for _ in range(20):
@@ -149,7 +165,8 @@ def test_a_body_that_comes_steadily_is_not_stopped(gateway):
         assert client.message().body == b"fine"
 
 
-def test_a_silent_backend_is_a_504_and_keeps_backend_and_pin(gateway):
+@slow
+def a_silent_backend_is_a_504_and_keeps_backend_and_pin(gateway):
     asked = post(envelope(client_made("patient")), path="/silent")
     reply = ask(gateway.port, asked)
     assert reply.status == 504
@@ -158,61 +175,47 @@ def test_a_silent_backend_is_a_504_and_keeps_backend_and_pin(gateway):
     assert gateway.pinned("patient") == "b1"
 
 
-def test_a_response_that_stops_breaks_off(gateway):
+@slow
+def a_response_that_stops_breaks_off(gateway):
     with Client(gateway.port) as client:
         client.send(post(envelope(), path="/stops"))
         assert b"begun" in client.rest()
     assert gateway.backend("b1")["up"]
 
 
-def test_a_response_that_creeps_is_not_stopped(gateway):
+@slow
+def a_response_that_creeps_is_not_stopped(gateway):
     assert ask(gateway.port, post(envelope(), path="/creeps")).body == b"." * 20
 
 
-def test_a_client_that_takes_nothing_is_dropped(gateway):
+@slow
+def a_client_that_takes_nothing_is_dropped(gateway):
     """`response_idle` holds for both sides: one who does not read keeps no backend for ever."""
     with Client(gateway.port, window=64 * 1024) as client:
         client.send(post(envelope(), path="/floods"))
-        gateway.at_rest()
+        (line,) = wait_for(lambda: logged(gateway, path="/floods"), "its line in the log")
+        assert line["left"]
         assert len(client.rest()) < FLOOD
-    (line,) = wait_for(lambda: logged(gateway, path="/floods"), "its line in the log")
-    assert line["left"]
     assert gateway.backend("b1")["up"]
 
 
-def test_a_connect_that_takes_too_long_is_given_up(cast):
-    """Somebody listens and never accepts, so that the kernel lets further connects hang."""
-    with socket.socket() as deaf:
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen(0)
-        waiting = [socket.socket() for _ in range(2)]
-        try:
-            for one in waiting:
-                one.setblocking(False)
-                one.connect_ex(deaf.getsockname())
-            backend = cast.backend("b1")
-            backend.port, port = deaf.getsockname()[1], backend.port
-            gateway = cast.gateway(
-                [backend],
-                timeouts={"connect": "500ms"},
-                pool={"health": {"interval": "1h", "timeout": "1h", "fall": 100}, "attempts": 2},
-            )
-            backend.port = port
-            reply = ask(gateway.port, post(envelope()))
-            assert reply.status == 503
-            assert b"NoBackend" in reply.body
-        finally:
-            for one in waiting:
-                one.close()
+@pytest.fixture(scope="module")
+def begun(gateway: Gateway) -> Iterator[dict[str, Future[None]]]:
+    """Every scenario, under way."""
+    with ThreadPoolExecutor(len(SLOW)) as pool:
+        yield {name: pool.submit(one, gateway) for name, one in SLOW.items()}
 
 
-def test_a_whole_exchange_may_have_a_limit(cast, backend):
-    gateway = cast.gateway([backend], timeouts={"exchange": "500ms"})
-    reply = ask(gateway.port, post(envelope(), path="/silent"))
-    assert reply.status == 504
-    with Client(gateway.port) as client:
-        client.send(post(envelope(), path="/stops"))
-        assert b"begun" in client.rest()
+@pytest.mark.parametrize("scenario", SLOW)
+def test_too_slow(begun, scenario):
+    begun[scenario].result()
+
+
+def test_a_timeout_says_so_in_the_log(gateway, begun):
+    assert logged(gateway, reason="request-timeout", status=408, backend="b1")  # a body
+    assert logged(gateway, reason="request-timeout", status=408, backend=None)  # a head
+    assert logged(gateway, reason="upstream-timeout", status=504, backend="b1")
+    assert not logged(gateway, reason="request-timeout", status=504)
 
 
 def test_a_kept_connection_to_a_backend_ages_out(gateway, backend):
@@ -223,6 +226,33 @@ def test_a_kept_connection_to_a_backend_ages_out(gateway, backend):
     )
 
 
-def test_a_timeout_says_so_in_the_log(gateway):
-    assert logged(gateway, reason="request-timeout", status=408)
-    assert logged(gateway, reason="upstream-timeout", status=504)
+def test_a_whole_exchange_may_have_a_limit(cast, backend):
+    gateway = cast.gateway([backend], timeouts={"exchange": "500ms"})
+    with Client(gateway.port) as silent, Client(gateway.port) as stopping:
+        silent.send(post(envelope(), path="/silent"))
+        stopping.send(post(envelope(), path="/stops"))
+        assert silent.message().status == 504
+        assert b"begun" in stopping.rest()
+
+
+def test_a_connect_that_takes_too_long_is_given_up(cast):
+    """Somebody listens and never accepts, so that the kernel lets further connects hang."""
+    with ExitStack() as stack:
+        deaf, *waiting = (stack.enter_context(socket.socket()) for _ in range(3))
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(deaf.getsockname())
+        listed = [{"name": "b1", "url": f"http://127.0.0.1:{deaf.getsockname()[1]}"}]
+        health = {"interval": "1h", "timeout": "1h", "fall": 100}
+        gateway = cast.gateway(
+            [],
+            timeouts={"connect": "500ms"},
+            pool={"backend": listed, "health": health, "attempts": 2},
+        )
+        reply = ask(gateway.port, post(envelope()))
+        assert reply.status == 503
+        assert b"NoBackend" in reply.body
+        (line,) = gateway.log(1)
+        assert line["detail"].startswith("no backend is ready and up; b1: ")
