@@ -72,8 +72,8 @@ class Gateway(TwistedService):
     version = soapgate.__version__
 
     def __init__(self, reactor: Any, config: Config, path: Path | None = None) -> None:
-        """`path`: the file that `config` came from, for reloads. Raises
-        SoapgateError for what cannot be made of the configuration."""
+        """`path`: the file that `config` came from, for reloads. Raises SoapgateError for what
+        cannot be made of the configuration."""
         self.started = reactor.seconds()
         self._reactor = reactor
         self._path = path
@@ -111,7 +111,11 @@ class Gateway(TwistedService):
         self._loops: list[LoopingCall] = []
         self._ports: dict[str, Any] = {}
         self._admin_port: Any = None
-        self._apply(config)
+        try:
+            self._apply(config)
+        except SoapgateError:
+            self.store.close()
+            raise
 
     # The configuration made real
 

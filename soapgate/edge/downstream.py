@@ -343,7 +343,7 @@ class Downstream(Protocol):
         assert flow is not None
         times = self._front.times
         least = times.body_rate * times.body_grace
-        if not flow.paused and flow.received - self._window < least:
+        if flow.wanted and flow.received - self._window < least:
             self.deadline = NEVER
             self.exchange.fail(
                 Failure(

@@ -60,6 +60,7 @@ class Whole:
 
     done = True
     paused = False
+    wanted = False
     reader = LengthReader(0)  # ended, without trailers
 
     def __init__(self, body: bytes, head: int, *, surplus: bool) -> None:
@@ -158,6 +159,11 @@ class Flow:
     def paused(self) -> bool:
         """Whether the sender waits for us, not we for it."""
         return self._paused
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits for what comes, so that its sender can be late."""
+        return not self._paused and (self._waiting or self._outlet is not None)
 
     # For the exchange
 

@@ -21,13 +21,13 @@ from typing import Any
 
 from twisted.internet import error
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import IDelayedCall, IProtocol
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from soapgate.core.pool import Backend, Member, Pool
+from soapgate.core.pool import Member, Pool
+from soapgate.edge.endpoints import backend_endpoint
 
 log = Logger()
 
@@ -140,7 +140,8 @@ class _Round:
         if self._member.admin == "maint":
             self._again()
             return
-        dialling = endpoint(self._reactor, self._member.backend).connect(_SILENT)
+        backend, health = self._member.backend, self._pool.health
+        dialling = backend_endpoint(self._reactor, backend, health.timeout).connect(_SILENT)
         dialling.addTimeout(self._pool.health.timeout, self._reactor)
         self._dialling = dialling
         dialling.addCallbacks(_close, _say)
@@ -174,15 +175,6 @@ class _Round:
         interval = self._pool.health.interval * (1 + JITTER * (2 * self._chance() - 1))
         taken = self._reactor.seconds() - self._began
         self._timer = self._reactor.callLater(max(0.0, interval - taken), self._probe)
-
-
-def endpoint(reactor: Any, backend: Backend) -> Any:
-    """Where a backend is. A literal address goes past the resolver, which would take a thread."""
-    if ":" in backend.host:
-        return TCP6ClientEndpoint(reactor, backend.host, backend.port)
-    if backend.host.replace(".", "").isdigit():
-        return TCP4ClientEndpoint(reactor, backend.host, backend.port)
-    return HostnameEndpoint(reactor, backend.host, backend.port)
 
 
 def _close(protocol: IProtocol) -> str:

@@ -98,6 +98,7 @@ class Exchange(Steps):
             except Failure as failure:
                 if not self._may_retry(service, failure):
                     raise
+                self._desk.metrics.retries += 1
         pieces = await self._learn(service, upstream, reply)
         await self._release(upstream, reply, pieces)
 
@@ -354,11 +355,12 @@ class Exchange(Steps):
         if failure.source != "upstream" or failure.reason is Reason.UPSTREAM_TIMEOUT:
             return False
         place = self._place
-        if place is not None and place.member.mark(False):
+        # a kept connection may end at any time; whether the backend is gone, a new one tells
+        kept = upstream is not None and upstream.reused
+        if place is not None and not kept and place.member.mark(False):
             self._desk.flipped(service.pool, place.member.name)
         if record.tries >= service.tries:
             return False
-        self._desk.metrics.retries += 1
         if upstream is None or not upstream.sent:
             self._let_go(keep=False)
             record.detail = f"{record.backend}: {failure.detail}"
@@ -392,7 +394,7 @@ class Exchange(Steps):
         scanned = self._scanned
         reply = answer(
             failure.reason,
-            failure.detail,
+            failure.detail if failure.source != "upstream" else "",
             soap=scanned.soap if scanned else None,
             relates_to=scanned.message_id if scanned else None,
         )
