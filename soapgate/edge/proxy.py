@@ -143,8 +143,8 @@ class Exchange(Steps):
         self._record.scan = scanned.outcome
         scans("request", scanned.outcome)
         if scanned.found:
-            self._found = [*said.found, *(one for one in scanned.found if one.use != "end")]
-            self._ends = [*said.ends, *(one for one in scanned.found if one.use == "end")]
+            self._found = [*said.found, *[one for one in scanned.found if one.use != "end"]]
+            self._ends = [*said.ends, *[one for one in scanned.found if one.use == "end"]]
 
     async def _look_up(self, service: Service) -> str:
         """Which backend it is."""

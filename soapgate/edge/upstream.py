@@ -49,6 +49,8 @@ class UpstreamTimes:
     keep: float = 30.0
 
 
+_LOOK = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)  # an int: the enum would be made each time
+
 # Who waits for a dialled connection: called with it and "", or with None and why there is none.
 # False: nobody is there any more.
 Ready = Callable[["UpstreamConnection | None", str], bool]
@@ -128,7 +130,7 @@ class UpstreamConnection(Protocol):
         if self.lost or peer is None:
             return not self.lost
         try:
-            peer.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            peer.recv(1, _LOOK)
         except BlockingIOError:
             return True
         except (OSError, ValueError):
