@@ -261,7 +261,9 @@ class Member:
 
     def leave(self) -> None:
         """Give a place back."""
-        self.inflight -= 1
+        if not self._inflight:
+            raise ValueError(f"member {self.name!r} has no request in flight")
+        self._count(self._inflight - 1)
 
     @property
     def inflight(self) -> int:

@@ -25,13 +25,24 @@ AnyHead = TypeVar("AnyHead", RequestHead, ResponseHead)
 _MARK = b"\r\nContent-Length: "
 
 
+class _Known(Generic[AnyHead]):
+    """One head as it came last: with these digits, which stand between these forward lines."""
+
+    __slots__ = ("before", "behind", "digits", "head")
+
+    def __init__(self, head: AnyHead, digits: bytes, before: bytes, behind: bytes) -> None:
+        self.head = head
+        self.digits = digits
+        self.before = before
+        self.behind = behind
+
+
 class KnownHeads(Generic[AnyHead]):
     """A bounded memory in front of `parse`, which must depend on nothing but the bytes."""
 
     def __init__(self, parse: Callable[[bytes], AnyHead]) -> None:
         self._parse = parse
-        # head without digits -> (head, its forward lines before and behind the digits)
-        self._known: dict[bytes, tuple[AnyHead, bytes, bytes]] = {}
+        self._known: dict[bytes, _Known[AnyHead]] = {}  # by the head without digits
 
     def read(self, raw: bytes) -> AnyHead:
         """What `parse(raw)` returns or raises."""
@@ -47,8 +58,11 @@ class KnownHeads(Generic[AnyHead]):
             key = raw[:start] + raw[end:]
         known = self._known.get(key)
         if known is not None:
-            head, before, behind = known
-            return head.resized(int(digits), before + digits + behind) if digits else head
+            if known.digits != digits:
+                forward = known.before + digits + known.behind
+                known.head = known.head.resized(int(digits), forward)
+                known.digits = digits
+            return known.head
         head = self._parse(raw)
         if len(raw) <= ENTRY_BYTES:
             self._remember(key, head, digits)
@@ -64,4 +78,4 @@ class KnownHeads(Generic[AnyHead]):
             before, behind = head.forward[:start], head.forward[start + len(digits) :]
         if len(self._known) >= ENTRIES:
             self._known.clear()
-        self._known[key] = (head, before, behind)
+        self._known[key] = _Known(head, digits, before, behind)

@@ -165,7 +165,7 @@ class Exchange(Steps):
             if isinstance(decision, Refusal):
                 raise Failure("internal", decision.reason, decision.detail, retry_safe=True)
             backend = decision.backend
-            if identity is not None:
+            if identity is not None and (decision.reason != "bound" or len(self._identities) > 1):
                 identity = await self._hold(service, decision, identity, now)
                 if identity.pin is not None and identity.pin.backend != backend:
                     continue  # somebody else decided first: follow
@@ -212,7 +212,7 @@ class Exchange(Steps):
             upstream = await self.wait(dialer)
             record.connected = self._desk.seconds()
         self._upstream = upstream
-        upstream.begin(self, self._head.method)
+        upstream.begin(self, self._head.method, self._flow, record.connected)
         return upstream
 
     def _forward(self, service: Service, upstream: UpstreamConnection) -> None:
@@ -245,7 +245,6 @@ class Exchange(Steps):
     async def _response(self, upstream: UpstreamConnection) -> ResponseHead:
         """The head of the response."""
         self._stage = "reply"
-        upstream.await_head(self._record.connected, self._flow)
         reply: ResponseHead = await self.wait(upstream)
         self._desk.metrics.responses += 1
         self._kept = ()

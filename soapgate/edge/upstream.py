@@ -80,26 +80,23 @@ class UpstreamConnection(Protocol):
 
     # For the exchange
 
-    def begin(self, exchange: Any, method: bytes) -> None:
-        """Belong to an exchange from now on."""
+    def begin(self, exchange: Any, method: bytes, request: Flow | Whole, now: float) -> None:
+        """Belong to an exchange from now on. The backend is the one to act, by answering or by
+        reading the body of the `request`."""
         self._exchange = exchange
         self._method = method
+        self._request = request
+        self._asked = request.received
         self.flow = None
         self.outlet = None
         self.sent = False
-        self.deadline = NEVER
+        self.deadline = now + self._dialer.times.response
 
     def write(self, data: bytes) -> None:
         """Send the request's head with what is at hand of its body."""
         self.sent = True
         self._written = len(data)
         send(self.transport, data)
-
-    def await_head(self, now: float, request: Flow | Whole) -> None:
-        """From now on the backend is the one to act, by answering or by reading the `request`."""
-        self._request = request
-        self._asked = request.received
-        self.deadline = now + self._dialer.times.response
 
     def release(self, *, keep: bool) -> None:
         """The exchange is done with it."""

@@ -160,9 +160,9 @@ def ask(asker: Asker) -> Any:
     """One exchange on the dialled connection; the head of its response."""
     connection = asker.connection
     assert connection is not None
-    connection.begin(asker, b"POST")
+    request = Whole(b"hello", 0, surplus=False)
+    connection.begin(asker, b"POST", request, loop().seconds())
     connection.write(post(b"hello"))
-    connection.await_head(loop().seconds(), Whole(b"hello", 0, surplus=False))
     heads, asker.heads = asker.heads, []
     assert len(heads) <= 1
     spin(lambda: asker.heads or asker.failures)

@@ -14,6 +14,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
+SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,10 @@ class Authority:
         certificate = (
             _begun(names[0], key, self._certificate.subject)
             .add_extension(alternatives, critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,  # Python 3.13 wants both identifiers (RFC 5280 4.2.1.1)
+            )
             .sign(self._key, hashes.SHA256())
         )
         files = Keys(*(self.file.with_suffix(f".{names[0]}.{end}") for end in ("crt", "key")))
@@ -67,6 +82,8 @@ def authority(directory: Path, name: str = "ca") -> Authority:
     certificate = (
         _begun(f"authority {name}", key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(SIGNS, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     file = directory / f"{name}.pem"

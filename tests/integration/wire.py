@@ -90,7 +90,9 @@ class Wire:
         self.close()
 
     def __del__(self) -> None:
-        self.sock.close()  # of a test that failed: its failure is to be read, not a warning
+        # of a test that failed: its failure is to be read, not a warning
+        with suppress(AttributeError):  # it never connected
+            self.sock.close()
 
     # Writing
 
