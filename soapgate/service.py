@@ -109,7 +109,7 @@ class Gateway(TwistedService):
         self._probes = Probes(reactor, self._probed)
         self._sweeper = Sweeper(reactor, self.store, self.metrics)
         self._loops: list[LoopingCall] = []
-        self._ports: dict[str, Any] = {}
+        self._ports: list[Any] = []
         self._admin_port: Any = None
         try:
             self._apply(config)
@@ -313,11 +313,11 @@ class Gateway(TwistedService):
     async def listen(self) -> None:
         """Accept on every endpoint; raises ConfigError naming one that does not."""
         for text in self._config.gateway.listen:
-            self._ports[text] = await self._open(text, self._front)
+            self._ports.append(await self._open(text, self._front))
         admin = self._config.gateway.admin
         if admin:
             self._admin_port = await self._open(admin, make_site(self, self._reactor))
-        where = ", ".join(_address(port) for port in self._ports.values())
+        where = ", ".join(_address(port) for port in self._ports)
         beside = f"; admin on {_address(self._admin_port)}" if self._admin_port else ""
         sys.stderr.write(f"soapgate {self.version} ready on {where}{beside}; pid {os.getpid()}\n")
         sys.stderr.flush()
@@ -354,7 +354,7 @@ class Gateway(TwistedService):
     def stopService(self) -> Deferred[Any]:
         """Take no new connection, let running exchanges finish for `grace` seconds, then end."""
         super().stopService()
-        closing = [port.stopListening() for port in self._ports.values()]
+        closing = [port.stopListening() for port in self._ports]
         emptied: Deferred[None] = Deferred()
         timer = self._reactor.callLater(self._config.timeouts.grace, self._give_up)
         self._front.drain(lambda: None if emptied.called else emptied.callback(None))

@@ -367,3 +367,16 @@ def test_timers_run_as_ever(reactor: LeanReactor) -> None:
     reactor.callLater(0, ran.append, "timer")
     reactor.iterate(0)
     assert ran == ["timer"]
+
+
+def test_a_second_word_to_stop_adds_nothing_to_the_first(reactor: LeanReactor) -> None:
+    calls: list[str] = []
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: calls.append("shutdown"))
+
+    def impatient() -> None:
+        reactor.stop()
+        reactor.stop()
+
+    reactor.callWhenRunning(impatient)
+    reactor.run(installSignalHandlers=False)
+    assert calls == ["shutdown"]

@@ -15,10 +15,6 @@ sys.path.insert(0, str(HERE))
 from live import Cast  # noqa: E402  # it lies beside this file
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "large: moves gigabytes; -m 'not large' leaves it out")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
