@@ -218,6 +218,18 @@ def test_fast_infoset_is_not_offered_where_ids_are_read_from_xml() -> None:
     assert offer in talk.backend().heard()
 
 
+def test_a_fault_that_a_profile_names_ends_the_session() -> None:
+    profile = {**PROFILE, "end": ["fault:UnknownSession"]}
+    talk = Talk(profiles={"shop": profile})
+    talk.serve(post(envelope()), ok(envelope("s-1")))
+    other = envelope(body="<e:Fault><faultcode>e:Server</faultcode></e:Fault>")
+    talk.serve(post(envelope("s-1")), ok(other, status=b"500 Internal Server Error"))
+    assert len(talk.store._pins) == 1
+    gone = envelope(body="<e:Fault><faultcode>s:UnknownSession</faultcode></e:Fault>")
+    talk.serve(post(envelope("s-1")), ok(gone, status=b"500 Internal Server Error"))
+    assert len(talk.store._pins) == 0
+
+
 def test_a_cookie_sticks_too() -> None:
     cookie = {
         "title": "Cookie",
