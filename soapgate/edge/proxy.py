@@ -200,7 +200,7 @@ class Exchange(Steps):
         record = self._record
         dialer = service.dialers[backend]
         record.dialled = record.decided
-        if not dialer.enter():
+        if not dialer.member.enter():
             await dialer.queue(self, service.queue)
             record.dialled = self._desk.seconds()
         self._place = dialer

@@ -311,10 +311,6 @@ class Dialer:
 
     # Places
 
-    def enter(self) -> bool:
-        """Take a place of the backend's `maxconn` if one is free."""
-        return self.member.enter()
-
     async def queue(self, exchange: Steps, seconds: float) -> None:
         """Wait for a place, first come first served; Failure QUEUE_TIMEOUT after `seconds`."""
         ticket = Ticket(self, exchange, self.seconds() + seconds)

@@ -185,7 +185,7 @@ class Talk:
         self.reactor.advance(1_000_000.0)
         self.deadlines = Deadlines(self.reactor)
         self.deadlines.start()
-        self.metrics = Metrics()
+        self.metrics = Metrics(["shop"])
         self.log = Lines()
         self.store = store or MemoryStore(secret=b"s" * 32)
         limits = ScanLimits()
