@@ -11,7 +11,6 @@ they began with, pools keep the live state of the backends that stay, pins are n
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -482,9 +481,6 @@ def run(config: Config, path: Path | None = None) -> int:
             signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(gateway.reload))
 
     reactor.callWhenRunning(begin)
-    # What is loaded by now stays: the collector need not walk it again and again.
-    gc.collect()
-    gc.freeze()
     reactor.addSystemEventTrigger("before", "shutdown", gateway.stopService)
     reactor.run()
     return status
