@@ -9,8 +9,10 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 
+import further
 import pytest
 from lxml import etree
+from speech import fault12, rq, rs
 
 from soapgate.core import ns
 from soapgate.core.plan import HttpFacts, Plan
@@ -21,7 +23,10 @@ FILES = {
     for entry in resources.files("soapgate.catalogue").iterdir()
     if entry.name.endswith(".toml")
 }
-NEVER_BY_DEFAULT = {"wsa-refparams", "synapse-client", "glassfish-route", "siebel", "avaya"}
+NEVER_BY_DEFAULT = {
+    *("wsa-refparams", "synapse-client", "glassfish-route", "siebel", "avaya"),
+    *("sabre", "ebms3", "magento1", "cwmp"),
+}
 
 NAMESPACES = {
     "wsa": ns.WSA10,
@@ -58,25 +63,11 @@ NAMESPACES = {
     "sb": "http://siebel.com/webservices",
     "av": "http://xml.avaya.com/ws/session",
     "x": "urn:example:shop",
+    **further.NAMESPACES,
 }
 DECLARED = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items())
 TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
 SELECTOR = '<wsman:SelectorSet><wsman:Selector Name="{}">{}</wsman:Selector></wsman:SelectorSet>'
-
-
-def rq(header="", body="", *expected, action="", target=b"/", **fields):
-    return ("request", header, body, expected, action, target, fields)
-
-
-def rs(header="", body="", *expected, action="", **fields):
-    return ("response", header, body, expected, action, b"", fields)
-
-
-def fault12(subcode):
-    return (
-        f'<f:Fault xmlns:f="{ns.SOAP12}"><f:Code><f:Value>f:Sender</f:Value><f:Subcode>'
-        f"<f:Value>x:{subcode}</f:Value></f:Subcode></f:Code></f:Fault>"
-    )
 
 
 def sct(prefix, identifier, more=""):
@@ -392,6 +383,7 @@ CONVERSATIONS = {
         rq("<av:sessionID>a</av:sessionID>", "<x:release/>", "lookup a", "end "),
         rs("<av:sessionID/>", ""),
     ],
+    **further.CONVERSATIONS,
 }
 
 

@@ -1,0 +1,484 @@
+"""Conversations of the profiles that are off by default and belong to one product or standard."""
+
+from __future__ import annotations
+
+from speech import fault11, fault12, rq, rs
+
+from soapgate.core import ns
+
+NAMESPACES = {
+    "coor10": ns.WSCOOR10,
+    "coor11": ns.WSCOOR11,
+    "at10": ns.WSAT10,
+    "at11": ns.WSAT11,
+    "arj": "http://schemas.arjuna.com/ws/2005/10/wsarj",
+    "cx": ns.WSCTX,
+    "elga": ns.SOAP12,
+    "vendor": "urn:example:context-of-a-vendor",
+    "evt04": ns.WSE04,
+    "evt11": ns.WSE11,
+    "cxfevt": "http://cxf.apache.org/ws-eventing",
+    "axisevt": "http://www.axis.com/2009/event",
+    "tev": "http://www.onvif.org/ver10/events/wsdl",
+    "wsnt": ns.WSNT,
+    "mx": "http://multiplex.transport.cxf.apache.org",
+    "sca": "http://tuscany.apache.org/xmlns/sca/1.0",
+    "sec0212": ns.WSSE0212,
+    "eb2": "http://www.ebxml.org/namespaces/messageHeader",
+    "term33": "http://www.travelport.com/schema/terminal_v33_0",
+    "com33": "http://www.travelport.com/schema/common_v33_0",
+    "air52": "http://www.travelport.com/schema/air_v52_0",
+    "com52": "http://www.travelport.com/schema/common_v52_0",
+    "tpctx": "http://www.travelport.com/soa/common/security/SessionContext_v1",
+    "sfp": "urn:partner.soap.sforce.com",
+    "sfm": "http://soap.sforce.com/2006/04/metadata",
+    "sff": "urn:fault.partner.soap.sforce.com",
+    "vim": "urn:vim25",
+    "pbm": "urn:pbm",
+    "env12": ns.SOAP12,
+    "ewsm": "http://schemas.microsoft.com/exchange/services/2006/messages",
+    "ewst": "http://schemas.microsoft.com/exchange/services/2006/types",
+    "f5": "urn:iControl:System/Session",
+    "da": "http://opcfoundation.org/webservices/XMLDA/1.0/",
+    "call2": "http://www.csapi.org/schema/parlayx/third_party_call/v2_0/local",
+    "eb3": "http://docs.oasis-open.org/ebxml-msg/ebms/v3.0/ns/core/200704/",
+    "mage": "urn:Magento",
+    "om": "urn:OpenMage",
+    "cwmp": "urn:dslforum-org:cwmp-1-2",
+}
+
+
+def parameters(inside, prefix="wsa"):
+    """Reference parameters of an endpoint, with its address."""
+    return (
+        f"<{prefix}:Address>http://node-1:8080/s</{prefix}:Address>"
+        f"<{prefix}:ReferenceParameters>{inside}</{prefix}:ReferenceParameters>"
+    )
+
+
+def coordination(version):
+    """A transaction of one enrolment, as Narayana names it."""
+    c, a = f"coor{version}", f"at{version}"
+    context = f"<{c}:Identifier>urn:t1</{c}:Identifier><{c}:CoordinationType/>"
+
+    def service(name, instance):
+        inside = f"<arj:InstanceIdentifier>{instance}</arj:InstanceIdentifier>"
+        return f"<{c}:{name}>{parameters(inside)}</{c}:{name}>"
+
+    def to(instance):
+        return (
+            '<arj:InstanceIdentifier wsa:IsReferenceParameter="true">'
+            f"{instance}</arj:InstanceIdentifier>"
+        )
+
+    return [
+        rq("", f"<{c}:CreateCoordinationContext/>"),
+        rs(
+            "",
+            f"<{c}:CreateCoordinationContextResponse><{c}:CoordinationContext>{context}"
+            f"{service('RegistrationService', 'i1')}</{c}:CoordinationContext>"
+            f"</{c}:CreateCoordinationContextResponse>",
+            "learn urn:t1",
+            "learn i1",
+        ),
+        rq(to("i1"), f"<{c}:Register/>", "lookup i1"),
+        rs(
+            "",
+            f"<{c}:RegisterResponse>{service('CoordinatorProtocolService', 'i2')}"
+            f"</{c}:RegisterResponse>",
+            "learn i2",
+        ),
+        rq(
+            f"<{c}:CoordinationContext>{context}</{c}:CoordinationContext>",
+            "<x:op/>",
+            "bind urn:t1",
+        ),
+        rq(to("i2"), f"<{a}:Prepared/>", "lookup i2"),
+        rq(to("i2"), f"<{a}:Committed/>", "lookup i2", "end "),
+        rq(to("i3"), f"<{a}:Aborted/>", "lookup i3", "end "),
+        rq(to("i4"), f"<{a}:ReadOnly/>", "lookup i4", "end "),
+    ]
+
+
+def activity(context, identifier):
+    """One message each way with a WS-Context header block."""
+    block = (
+        f'<{context}:context elga:mustUnderstand="1"><{identifier}:context-identifier> urn:uuid:7 '
+        f"</{identifier}:context-identifier></{context}:context>"
+    )
+    return [
+        rq(block, "<x:op/>", "bind urn:uuid:7"),
+        rs(block, "<x:opResponse/>", "learn urn:uuid:7"),
+        rq("<z:context><z:session/></z:context>", "<x:op/>"),
+    ]
+
+
+def subscription(prefix, issued, carried):
+    """Subscribe, GetStatus, Renew, Unsubscribe; `issued` and `carried` hold the id s1."""
+    p = prefix
+    return [
+        rq("", f"<{p}:Subscribe><{p}:Delivery/></{p}:Subscribe>"),
+        rs(
+            "",
+            f"<{p}:SubscribeResponse><{p}:SubscriptionManager>{issued}</{p}:SubscriptionManager>"
+            f"<{p}:Expires>PT1H</{p}:Expires></{p}:SubscribeResponse>",
+            "learn s1",
+        ),
+        rq(carried, f"<{p}:GetStatus/>", "lookup s1"),
+        rq(carried, f"<{p}:Renew/>", "lookup s1"),
+        rs("", f"<{p}:RenewResponse/>"),
+        rs("", fault12("UnableToRenew")),
+        rq(carried, f"<{p}:Unsubscribe/>", "lookup s1", "end "),
+        rs("", ""),
+    ]
+
+
+def pull_point(version):
+    inside = '<axisevt:SubscriptionId xmlns:d="urn:d">297</axisevt:SubscriptionId>'
+    block = '<axisevt:SubscriptionId wsa:IsReferenceParameter="true">297</axisevt:SubscriptionId>'
+    made, reference = {
+        "pull": ("tev:CreatePullPointSubscriptionResponse", "tev:SubscriptionReference"),
+        "notify": ("wsnt:SubscribeResponse", "wsnt:SubscriptionReference"),
+    }[version]
+    return [
+        rs("", f"<{made}><{reference}>{parameters(inside)}</{reference}></{made}>", "learn 297"),
+        rq(block, "<tev:PullMessages/>", "lookup 297"),
+        rs("", "<tev:PullMessagesResponse/>"),
+        rq(block, "<wsnt:Renew/>", "lookup 297"),
+        rs("", fault12("ResourceUnknown")),
+        rq(block, "<wsnt:Unsubscribe/>", "lookup 297", "end "),
+    ]
+
+
+def token(prefix, text):
+    return (
+        f"<{prefix}:Security><{prefix}:BinarySecurityToken>{text}</{prefix}:BinarySecurityToken>"
+        f"</{prefix}:Security>"
+    )
+
+
+def eb2(action):
+    return (
+        "<eb2:MessageHeader><eb2:ConversationId>SabreSession</eb2:ConversationId>"
+        f"<eb2:Action>{action}</eb2:Action></eb2:MessageHeader>"
+    )
+
+
+HOST = '<com33:HostToken Host="1G">7BE6</com33:HostToken>'
+CONTEXT = '<tpctx:SessionContext><tpctx:SessTok id="T9"/></tpctx:SessionContext>'
+
+
+def session_header(prefix):
+    return (
+        f"<{prefix}:SessionHeader><{prefix}:sessionId>00D!AQ</{prefix}:sessionId>"
+        f"</{prefix}:SessionHeader>"
+    )
+
+
+def shop(login, answer, call, end):
+    """Magento: the elements of login's reply, of its id, of a call and of the end."""
+    return [
+        rs("", f"<{login}><{answer}>f00d</{answer}></{login}>", "learn f00d"),
+        rq("", f"<{call}><sessionId>f00d</sessionId><args/></{call}>", "lookup f00d"),
+        rs("", fault11("101")),
+        rq("", f"<{end}><sessionId>f00d</sessionId></{end}>", "lookup f00d", "end "),
+        rs("", fault11("5"), "end "),
+    ]
+
+
+def eb3_user(conversation, message):
+    return (
+        f"<eb3:Messaging><eb3:UserMessage><eb3:MessageInfo><eb3:MessageId>{message}"
+        "</eb3:MessageId></eb3:MessageInfo><eb3:CollaborationInfo><eb3:ConversationId>"
+        f"{conversation}</eb3:ConversationId></eb3:CollaborationInfo></eb3:UserMessage>"
+        "</eb3:Messaging>"
+    )
+
+
+def eb3_signal(message, meant, signal):
+    return (
+        f"<eb3:Messaging><eb3:SignalMessage><eb3:MessageInfo><eb3:MessageId>{message}"
+        f"</eb3:MessageId>{meant}</eb3:MessageInfo>{signal}</eb3:SignalMessage></eb3:Messaging>"
+    )
+
+
+MEANT = "<eb3:RefToMessageId>{}</eb3:RefToMessageId>"
+
+
+def device(name):
+    """A CWMP session: Inform, an order for the device, the end without a body."""
+    raw = name.encode()
+    return [
+        rq("<cwmp:ID>1</cwmp:ID>", "<cwmp:Inform/>"),
+        rs("<cwmp:ID>1</cwmp:ID>", "<cwmp:InformResponse/>", "learn c7", set_cookie=[raw + b"=c7"]),
+        rq("", "", "lookup c7", cookie=[raw + b"=c7"]),
+        rs("<cwmp:ID>2</cwmp:ID>", "<cwmp:GetParameterValues/>"),
+        rq(
+            "<cwmp:ID>2</cwmp:ID>",
+            "<cwmp:GetParameterValuesResponse/>",
+            "lookup c7",
+            cookie=[b"lang=en; " + raw + b"=c7"],
+        ),
+    ]
+
+
+CONVERSATIONS = {
+    "ws-coordination, 1.0": coordination("10"),
+    "ws-coordination, 1.1": coordination("11"),
+    "ws-context": activity("cx", "cx"),
+    "ws-context, ELGA": activity("cx", "elga"),
+    "ws-context, a vendor": activity("vendor", "cx"),
+    "ws-eventing, 2004/08": subscription(
+        "evt04",
+        parameters("<evt04:Identifier>s1</evt04:Identifier>", "wsa04"),
+        "<evt04:Identifier>s1</evt04:Identifier>",
+    ),
+    "ws-eventing, 2004/08 with properties": subscription(
+        "evt04",
+        "<wsa04:ReferenceProperties><evt04:Identifier>s1</evt04:Identifier>"
+        "</wsa04:ReferenceProperties>",
+        "<evt04:Identifier>s1</evt04:Identifier>",
+    ),
+    "ws-eventing, CXF": subscription(
+        "evt11",
+        parameters("<cxfevt:SubscriptionID>s1</cxfevt:SubscriptionID>"),
+        "<cxfevt:SubscriptionID>s1</cxfevt:SubscriptionID>",
+    ),
+    "onvif-pullpoint, pulled": pull_point("pull"),
+    "onvif-pullpoint, notified": pull_point("notify"),
+    "cxf-multiplex": [
+        rs(
+            "",
+            f"<x:r><return>{parameters('<mx:id>123</mx:id>')}</return></x:r>",
+            "learn 123",
+        ),
+        rq('<mx:id wsa:IsReferenceParameter="true">123</mx:id>', "<x:op/>", "lookup 123"),
+        rq("<x:id>123</x:id>", "<x:op/>"),
+    ],
+    "tuscany-conversation": [
+        rq(
+            "<wsa:From>"
+            + parameters(
+                "<sca:CallbackID>b1</sca:CallbackID><sca:ConversationID>c1</sca:ConversationID>"
+            )
+            + "</wsa:From>",
+            "<x:op/>",
+            "bind c1",
+            "bind b1",
+        ),
+        rq("<sca:ConversationID>c1</sca:ConversationID>", "<x:op/>"),
+    ],
+    "sabre": [
+        rq(eb2("SessionCreateRQ"), "<x:SessionCreateRQ/>"),
+        rs(eb2("SessionCreateRS") + token("sec0212", "Shared/IDL:1!0"), "", "learn Shared/IDL:1!0"),
+        rq(
+            eb2("OTA_AirAvailLLSRQ") + token("sec0212", "Shared/IDL:1!0"),
+            "<x:OTA_AirAvailRQ/>",
+            "lookup Shared/IDL:1!0",
+        ),
+        rs("", fault11("soap:Client.InvalidSecurityToken")),
+        rq(token("sec0212", "T"), "<SessionCloseRQ/>", "lookup T", "end "),
+        rq(eb2("SessionCloseRQ") + token("wsse", "T"), "<x:Close/>", "lookup T", "end "),
+    ],
+    "travelport, terminal": [
+        rq("", "<term33:CreateTerminalSessionReq/>"),
+        rs(
+            "",
+            f"<term33:CreateTerminalSessionRsp>{HOST}</term33:CreateTerminalSessionRsp>",
+            "learn 7BE6",
+        ),
+        rq("", f"<term33:TerminalReq>{HOST}</term33:TerminalReq>", "lookup 7BE6"),
+        rs("", fault11("Server.SYSTEM")),
+        rq(
+            "",
+            f"<term33:EndTerminalSessionReq>{HOST}</term33:EndTerminalSessionReq>",
+            "lookup 7BE6",
+            "end ",
+        ),
+        rq("", "<air52:AirPriceReq><com52:HostToken>1</com52:HostToken></air52:AirPriceReq>"),
+    ],
+    "travelport, session context": [
+        rs(CONTEXT, "<air52:BookingStartRsp/>", "learn T9"),
+        rq(CONTEXT, "<air52:BookingAirSegmentReq/>", "lookup T9"),
+    ],
+    "salesforce": [
+        rq("", "<sfp:login><sfp:username>u</sfp:username></sfp:login>"),
+        rs(
+            "",
+            "<sfp:loginResponse><sfp:result><sfp:serverUrl>https://na1/</sfp:serverUrl>"
+            "<sfp:sessionId>00D!AQ</sfp:sessionId></sfp:result></sfp:loginResponse>",
+            "learn 00D!AQ",
+        ),
+        rq(session_header("sfp"), "<sfp:query/>", "lookup 00D!AQ"),
+        rq(session_header("sfm"), "<sfm:deploy/>", "lookup 00D!AQ"),
+        rq(session_header("x"), "<x:op/>"),
+        rq(session_header("sfp"), "<sfp:logout/>", "lookup 00D!AQ", "end "),
+        rs("", fault11("sff:INVALID_SESSION_ID"), "end "),
+    ],
+    "vsphere": [
+        rq("", "<vim:Login/>"),
+        rs(
+            "",
+            "<vim:LoginResponse/>",
+            "learn 52-e9",
+            set_cookie=[b'vmware_soap_session="52-e9"; Path=/; HttpOnly; Secure;'],
+        ),
+        rq(
+            "",
+            "<vim:RetrieveProperties/>",
+            "lookup 52-e9",
+            cookie=[b'vmware_soap_session="52-e9"; Path=/; HttpOnly; Secure;'],
+        ),
+        rq("<vcSessionCookie>52-e9</vcSessionCookie>", "<pbm:PbmQuery/>", "lookup 52-e9"),
+        rq(
+            "<env12:vcSessionCookie>52-e9</env12:vcSessionCookie>",
+            "<pbm:PbmQuery/>",
+            "lookup 52-e9",
+        ),
+        rq(
+            "",
+            "<vim:TerminateSession><vim:sessionId>other</vim:sessionId></vim:TerminateSession>",
+            "lookup 52-e9",
+            cookie=[b"vmware_soap_session=52-e9"],
+        ),
+        rq(
+            "",
+            "<vim:Logout/>",
+            "lookup 52-e9",
+            "end ",
+            cookie=[b"vmware_soap_session=52-e9"],
+        ),
+    ],
+    "sap, ABAP": [
+        rs(
+            "",
+            "",
+            "learn SID%3aANON%3ah_NSP_00%3aX-NEW",
+            set_cookie=[b"sap-contextid=SID%3aANON%3ah_NSP_00%3aX-NEW; path=/sap/bc/srt"],
+        ),
+        rq(
+            "",
+            "<x:op/>",
+            "lookup SID%3aANON%3ah_NSP_00%3aX-NEW",
+            cookie=[b"sap-usercontext=c; sap-contextid=SID%3aANON%3ah_NSP_00%3aX-NEW"],
+        ),
+        rs(
+            "",
+            "",
+            "end ",
+            set_cookie=[b"sap-contextid=0; path=/; expires=Tue, 01-Jan-1980 00:00:01 GMT"],
+        ),
+    ],
+    "sap, Java": [
+        rs("", "", "learn (h_J2E_00)ID5End", set_cookie=[b"JSESSIONID=(h_J2E_00)ID5End"]),
+        rq("", "<x:op/>", "lookup (h_J2E_00)ID5End", cookie=[b"JSESSIONID=(h_J2E_00)ID5End"]),
+        rq("", "", "lookup (h_J2E_00)ID5End", target=b"/s;jsessionid=(h_J2E_00)ID5End"),
+    ],
+    "ews": [
+        rq("", "<ewsm:Subscribe/>", x_preferserveraffinity=[b"true"], x_anchormailbox=[b"a@b"]),
+        rs(
+            "",
+            "<ewsm:SubscribeResponse><ewsm:ResponseMessages><ewsm:SubscribeResponseMessage>"
+            "<ewsm:SubscriptionId>s1</ewsm:SubscriptionId><ewsm:Watermark>w</ewsm:Watermark>"
+            "</ewsm:SubscribeResponseMessage></ewsm:ResponseMessages></ewsm:SubscribeResponse>",
+            "learn mbx~7",
+            "learn s1",
+            set_cookie=[b"X-BackEndOverrideCookie=mbx~7; path=/; secure; HttpOnly"],
+        ),
+        rq("", "<ewsm:Subscribe/>", "lookup mbx~7", cookie=[b"X-BackEndOverrideCookie=mbx~7"]),
+        rq(
+            "",
+            "<ewsm:GetEvents><ewsm:SubscriptionId>s1</ewsm:SubscriptionId></ewsm:GetEvents>",
+            "lookup mbx~7",
+            "lookup s1",
+            x_backendoverridecookie=[b"mbx~7"],
+        ),
+        rq(
+            "",
+            "<ewsm:GetStreamingEvents><ewsm:SubscriptionIds><ewst:SubscriptionId>s1"
+            "</ewst:SubscriptionId><ewst:SubscriptionId>s2</ewst:SubscriptionId>"
+            "</ewsm:SubscriptionIds></ewsm:GetStreamingEvents>",
+            "lookup s1",
+            "lookup s2",
+        ),
+        rq(
+            "",
+            "<ewsm:Unsubscribe><ewsm:SubscriptionId>s1</ewsm:SubscriptionId></ewsm:Unsubscribe>",
+            "lookup s1",
+            "end s1",
+        ),
+    ],
+    "f5-icontrol": [
+        rq("", "<f5:get_session_identifier/>"),
+        rs(
+            "",
+            "<f5:get_session_identifierResponse><return>14</return>"
+            "</f5:get_session_identifierResponse>",
+            "learn 14",
+        ),
+        rq("", "<x:get_list/>", "lookup 14", x_icontrol_session=[b" 14"]),
+    ],
+    "opc-xmlda": [
+        rs("", '<da:SubscribeResponse ServerSubHandle="h1"/>', "learn h1"),
+        rq(
+            "",
+            '<da:SubscriptionPolledRefresh WaitTime="1000"><da:Options/>'
+            "<da:ServerSubHandles>h1</da:ServerSubHandles>"
+            "<da:ServerSubHandles>h2</da:ServerSubHandles></da:SubscriptionPolledRefresh>",
+            "lookup h1",
+            "lookup h2",
+        ),
+        rs(
+            "",
+            "<da:SubscriptionPolledRefreshResponse><da:InvalidServerSubHandles>h2"
+            "</da:InvalidServerSubHandles></da:SubscriptionPolledRefreshResponse>",
+        ),
+        rq("", '<da:SubscriptionCancel ServerSubHandle="h1"/>', "lookup h1", "end h1"),
+    ],
+    "parlayx-call": [
+        rq("", "<call2:makeCall><call2:callingParty/></call2:makeCall>"),
+        rs(
+            "",
+            "<call2:makeCallResponse><call2:result>k</call2:result></call2:makeCallResponse>",
+            "learn k",
+        ),
+        *(
+            rq(
+                "",
+                f"<call2:{name}><call2:callIdentifier>k</call2:callIdentifier></call2:{name}>",
+                "lookup k",
+            )
+            for name in ("getCallInformation", "endCall", "cancelCall", "cancelCallRequest")
+        ),
+        rs(
+            "",
+            "<call2:getCallInformationResponse><call2:result><callStatus>CallTerminated"
+            "</callStatus></call2:result></call2:getCallInformationResponse>",
+        ),
+    ],
+    "ebms3, pushed": [
+        rq(eb3_user("conv", "m1@a"), "", "bind conv", "bind m1@a"),
+        rs(eb3_signal("m2@b", MEANT.format("m1@a"), "<eb3:Receipt/>"), ""),
+        rq(eb3_user("conv", "m1@a"), "", "bind conv", "bind m1@a"),
+        rq(eb3_user("conv", "m3@a"), "", "bind conv", "bind m3@a"),
+    ],
+    "ebms3, pulled": [
+        rq(eb3_signal("m1@a", "", '<eb3:PullRequest mpc="urn:m"/>'), ""),
+        rs(eb3_user("conv", "m2@b"), "", "learn conv", "learn m2@b"),
+        rq(eb3_signal("m3@a", MEANT.format("m2@b"), "<eb3:Receipt/>"), "", "lookup m2@b"),
+    ],
+    "magento1, v1 and v2": shop(
+        "mage:loginResponse", "loginReturn", "mage:call", "mage:endSession"
+    ),
+    "magento1, WS-I": shop(
+        "om:loginResponseParam", "result", "om:catalogProductListRequestParam", "om:endSessionParam"
+    ),
+    "magento1, without login": shop(
+        "om:startSessionResponse", "startSessionReturn", "om:call", "om:endSession"
+    ),
+    "magento1, WS-I without login": shop(
+        "om:startSessionResponseParam", "result", "om:callParam", "om:endSessionParam"
+    ),
+    "cwmp, GenieACS": device("session"),
+    "cwmp, Java": device("JSESSIONID"),
+}
