@@ -101,14 +101,14 @@ class ShapedWatch(Watch, Protocol):
 
 class _Shape(NamedTuple):
     """What is known of one markup. `looks`: the bytes from the Body's start tag to the end of its
-    first child's (or of the Body's end tag) -> whether that child is a Fault."""
+    first child's (or of the Body's end tag) -> what is to be said but for ids."""
 
     match: Callable[[bytes], re.Match[bytes] | None]
     segments: list[bytes | _Hole]
     soap: SoapVersion | None
     ids: tuple[tuple[str, Use, str, _Cut], ...]
     message_id: tuple[str, _Cut] | None
-    looks: dict[bytes, bool | None]
+    looks: dict[bytes, Scanned]
 
 
 class Shapes:
@@ -160,9 +160,9 @@ class Shapes:
         if end > self._limits.header_bytes:
             return None
         stop = data.find(b">", end) + 1
-        fault = shape.looks.get(data[end:stop])
-        if fault is None:
-            return None
+        bare = shape.looks.get(data[end:stop])
+        if bare is None or not (shape.ids or shape.message_id):
+            return bare
         groups = matched.groups()
         most = self._limits.id_bytes
         found = []
@@ -180,7 +180,7 @@ class Shapes:
         if len(found) > 1:
             found = list(dict.fromkeys(found))  # as a Watch tells an id once
         outcome = Outcome.FOUND if found else Outcome.NONE
-        return Scanned(outcome, shape.soap, tuple(found), fault, message_id, stop, "")
+        return Scanned(outcome, shape.soap, tuple(found), bare.fault, message_id, stop, "")
 
     # Making shapes
 
@@ -221,7 +221,7 @@ class Shapes:
     def _look(self, shape: _Shape, segments: list[bytes | _Hole], look: bytes, action: str) -> None:
         """Another first child under a known shape."""
         if len(shape.looks) < LOOKS and len(look) < PREFIX_BYTES:
-            shape.looks[look] = self._marked(segments, look, action).fault
+            shape.looks[look] = _bare(self._marked(segments, look, action))
 
     def _marked(self, segments: list[bytes | _Hole], look: bytes, action: str) -> Scanned:
         """What the scanner says of the message with a mark in every hole."""
@@ -260,8 +260,13 @@ class Shapes:
             scanned.soap,
             ids,
             message_id,
-            {look: scanned.fault},
+            {look: _bare(scanned)},
         )
+
+
+def _bare(scanned: Scanned) -> Scanned:
+    """What a message of that markup says when it says no ids."""
+    return scanned._replace(outcome=Outcome.NONE, found=(), message_id=None)
 
 
 def _text(cut: _Cut, groups: tuple[bytes, ...]) -> str:

@@ -78,8 +78,8 @@ class Asked:
     """
 
     __slots__ = (
-        "_traces", "_traveller", "action", "ends", "envelope", "found", "less", "method", "plain",
-        "service", "tables",
+        "_peer", "_scheme", "_traces", "action", "ends", "envelope", "found", "less", "method",
+        "plain", "service", "tables",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, head: RequestHead, facts: HttpFacts) -> None:
@@ -93,7 +93,7 @@ class Asked:
         self.envelope = False
         self.less = False  # whether its Accept offers more than should go on
         self.plain = plain(head)
-        self._traveller: tuple[bytes, bytes] | None = None
+        self._peer = self._scheme = b""
         self._traces = b""
         if self.service is not None:
             watch = self.service.plan.request
@@ -106,10 +106,9 @@ class Asked:
 
     def traces(self, head: RequestHead, peer: bytes, scheme: bytes) -> bytes:
         """The lines the request gets on its way; kept for the client that asked last."""
-        traveller = (peer, scheme)
-        if self._traveller != traveller:
+        if self._peer != peer or self._scheme != scheme:
             self._traces = traces(head, peer, scheme)
-            self._traveller = traveller
+            self._peer, self._scheme = peer, scheme
         return self._traces
 
 

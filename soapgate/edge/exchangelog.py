@@ -82,8 +82,12 @@ class ExchangeRecord:
     left: bool = False
     detail: str = ""
 
-    def __init__(self, **known: object) -> None:
-        self.__dict__.update(known)
+    @classmethod
+    def of(cls, **known: object) -> ExchangeRecord:
+        """A record that begins with what is known."""
+        record = cls()
+        vars(record).update(known)
+        return record
 
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())

@@ -37,7 +37,7 @@ def pairs(line: str) -> dict[str, str]:
 
 
 def whole() -> ExchangeRecord:
-    return ExchangeRecord(
+    return ExchangeRecord.of(
         client="192.0.2.7",
         service="shop",
         method="POST",
@@ -90,7 +90,7 @@ def test_a_json_line_is_one_object_with_the_same_fields():
 
 
 def test_the_empty_record_of_a_broken_exchange_can_be_written():
-    x = ExchangeRecord(started=5.0, finished=5.5)
+    x = ExchangeRecord.of(started=5.0, finished=5.5)
     text = pairs(Written().line(x))
     assert tuple(text) == FIELDS
     assert text["total"] == "500.00"
@@ -251,7 +251,7 @@ def test_the_time_follows_the_clock():
 
 
 def test_seconds_is_from_start_to_finish():
-    assert ExchangeRecord(started=2.0, finished=4.5).seconds == 2.5
+    assert ExchangeRecord.of(started=2.0, finished=4.5).seconds == 2.5
 
 
 OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.rst").read_text()
