@@ -3,7 +3,7 @@
 The argument that makes it sound: two heads that are equal byte for byte, but for the digits of one
 Content-Length line, are equal in everything that reading them yields, but for that number. So the
 head without those digits is the key, and the digits are put back where they stood. Anything else
-that differs (a cookie, a SOAPAction) is another key. At `ENTRIES` the table starts afresh: a
+that differs (a cookie, a SOAPAction) is another key. A full table starts afresh: a
 client that varies its heads on purpose wins nothing but the ordinary parse. The heads stay in
 this process's memory only; they may hold credentials, so nothing ever lists them.
 """
@@ -40,8 +40,9 @@ class _Known(Generic[AnyHead]):
 class KnownHeads(Generic[AnyHead]):
     """A bounded memory in front of `parse`, which must depend on nothing but the bytes."""
 
-    def __init__(self, parse: Callable[[bytes], AnyHead]) -> None:
+    def __init__(self, parse: Callable[[bytes], AnyHead], entries: int = ENTRIES) -> None:
         self._parse = parse
+        self._entries = entries
         self._known: dict[bytes, _Known[AnyHead]] = {}  # by the head without digits
 
     def read(self, raw: bytes) -> AnyHead:
@@ -76,6 +77,6 @@ class KnownHeads(Generic[AnyHead]):
                 return
             start = head.forward.index(_MARK) + len(_MARK)
             before, behind = head.forward[:start], head.forward[start + len(digits) :]
-        if len(self._known) >= ENTRIES:
+        if len(self._known) >= self._entries:
             self._known.clear()
         self._known[key] = _Known(head, digits, before, behind)

@@ -38,6 +38,11 @@ from soapgate.edge.steps import Steps
 from soapgate.edge.turn import send
 
 
+# Heads of responses remembered for one backend: its operations and statuses within one second of
+# its Date. A few kilobytes each, and there may be hundreds of backends.
+RESPONSE_HEADS = 64
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamTimes:
     """Seconds: to connect; to the head of the response; between two reads of its body; that an
@@ -302,7 +307,7 @@ class Dialer:
         self.limits = limits
         # what was read under other limits is not known under these
         self.known: KnownHeads[ResponseHead] = KnownHeads(
-            lambda raw: parse_response_head(raw, b"POST", limits)
+            lambda raw: parse_response_head(raw, b"POST", limits), RESPONSE_HEADS
         )
         endpoint = backend_endpoint(self._reactor, self.member.backend, times.connect)
         self._secure = tls is not None
