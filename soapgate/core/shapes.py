@@ -36,7 +36,7 @@ from soapgate.core.scanner import Scanner
 
 Use = Literal["lookup", "bind", "learn", "end"]
 
-SHAPES = 256  # of one Watch; a service has about as many as its clients' stacks times headers
+SHAPES = 128  # of one Watch: stacks of its clients times their headers; a large one takes 100 KB
 SIBLINGS = 8  # shapes tried for one Envelope start tag
 LOOKS = 256  # first children remembered for one shape: the operations of a service
 PREFIX_BYTES = 16 * 1024  # a longer prefix makes no shape: compiling it would cost milliseconds

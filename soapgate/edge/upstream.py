@@ -37,7 +37,6 @@ from soapgate.edge.metrics import Metrics
 from soapgate.edge.steps import Steps
 from soapgate.edge.turn import send
 
-
 # Heads of responses remembered for one backend: its operations and statuses within one second of
 # its Date. A few kilobytes each, and there may be hundreds of backends.
 RESPONSE_HEADS = 64
