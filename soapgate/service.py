@@ -74,6 +74,7 @@ class Gateway(TwistedService):
         """`path`: the file that `config` came from, for reloads. Raises SoapgateError for what
         cannot be made of the configuration."""
         self.started = reactor.seconds()
+        self.failed = False
         self._reactor = reactor
         self._path = path
         self._base = config.base
@@ -105,7 +106,7 @@ class Gateway(TwistedService):
             config.limits.connections,
             self.metrics,
         )
-        self._probes = Probes(reactor, self._probed)
+        self._probes = Probes(reactor, self.flipped)
         self._sweeper = Sweeper(reactor, self.store, self.metrics)
         self._loops: list[LoopingCall] = []
         self._ports: list[Any] = []
@@ -121,7 +122,8 @@ class Gateway(TwistedService):
     def _apply(self, config: Config) -> None:
         """Make everything that a reload may change; all that can fail comes first."""
         tls = {name: self._tls(pool) for name, pool in config.pool.items()}
-        plans = {name: self._plan(config, name) for name in config.service}
+        limits = config.limits.scan
+        plans = {name: Plan(config.profiles_for(name), limits) for name in config.service}
         self._config = config
         for name, pool in config.pool.items():
             self._run_pool(name, pool, tls[name])
@@ -136,9 +138,6 @@ class Gateway(TwistedService):
         self.metrics.reconcile(config.service, self.pools)
         self._sweeper.use({name: one.lifetime for name, one in config.service.items()})
         self._probes.watch(self.pools)
-
-    def _plan(self, config: Config, name: str) -> Plan:
-        return Plan(config.profiles_for(name), config.limits.scan)
 
     def _tls(self, pool: PoolConfig) -> dict[str, Any]:
         options: dict[str, Any] = {}
@@ -186,8 +185,6 @@ class Gateway(TwistedService):
         config = self._config.service[name]
         running = self._pools[config.pool or ""]
         limits = self._config.limits
-        profiles = self._config.profiles_for(name)
-        unknown_of = {one.name: one.unknown for one in profiles if one.unknown is not None}
         affinity = Affinity(
             self.store,
             self.keys,
@@ -202,7 +199,7 @@ class Gateway(TwistedService):
             affinity,
             running.pool,
             running.dialers,
-            replace(config.terms, unknown_of=unknown_of),
+            self._config.terms_for(name),
             limits.scan,
             frozenset(config.idempotent),
             queue=self._config.timeouts.queue,
@@ -269,18 +266,14 @@ class Gateway(TwistedService):
         """The last active probe of a backend."""
         return self._probes.last(pool, backend)
 
-    def flipped(self, pool: Pool, name: str) -> None:
+    def flipped(self, pool: Pool, member: Member) -> None:
         """Say that an exchange or a probe took a backend down or brought it up."""
-        member = pool.members.get(name)
-        if member is None:
+        if member.name not in pool.members:
             return  # a reload took it; its last exchange speaks of nobody
         _log.info(
             "backend {pool}/{name} is {state}",
-            pool=pool.name, name=name, state="up" if member.up else "down",
+            pool=pool.name, name=member.name, state="up" if member.up else "down",
         )  # fmt: skip
-
-    def _probed(self, pool: Pool, member: Member) -> None:
-        self.flipped(pool, member.name)
 
     # The exchange log's file
 
@@ -308,6 +301,18 @@ class Gateway(TwistedService):
             left = left[os.write(_STANDARD[self._config.gateway.log_to], left) :]
 
     # Life
+
+    def open(self) -> None:
+        """Listen, once the reactor runs, and reload on SIGHUP. A gateway that cannot listen says
+        so on stderr, is `failed` and stops the reactor."""
+
+        def failed(failure: Any) -> None:
+            self.failed = True
+            sys.stderr.write(f"soapgate: {failure.getErrorMessage()}\n")
+            self._reactor.stop()
+
+        ensureDeferred(self.listen()).addErrback(failed)
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
 
     async def listen(self) -> None:
         """Accept on every endpoint; raises ConfigError naming one that does not."""
@@ -406,17 +411,12 @@ class Gateway(TwistedService):
             for key in ("pins", "listen", "admin", "max_pins", "when_full", "log", "log_to"):
                 if getattr(config.gateway, key) != getattr(self._config.gateway, key):
                     _log.warn("[gateway] {key} changes at the next start only", key=key)
-            config = _keep_gateway(config, self._config)
-            self._apply(config)
+            self._apply(replace(config, gateway=self._config.gateway))
         except SoapgateError as error:
             _log.error("not reloaded, nothing changed:\n{error}", error=error)
             return False
         _log.info("reloaded {path}", path=str(self._path))
         return True
-
-
-def _keep_gateway(new: Config, old: Config) -> Config:
-    return replace(new, gateway=old.gateway)
 
 
 def _head_limits(config: Config) -> HeadLimits:
@@ -466,21 +466,8 @@ def run(config: Config, path: Path | None = None) -> int:
     except SoapgateError as error:
         sys.stderr.write(f"soapgate: {error}\n")
         return 1
-    status = 0
-
-    def failed(failure: Any) -> None:
-        nonlocal status
-        status = 1
-        sys.stderr.write(f"soapgate: {failure.getErrorMessage()}\n")
-        reactor.stop()
-
-    def begin() -> None:
-        gateway.startService()
-        ensureDeferred(gateway.listen()).addErrback(failed)
-        if hasattr(signal, "SIGHUP"):
-            signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(gateway.reload))
-
-    reactor.callWhenRunning(begin)
+    reactor.callWhenRunning(gateway.startService)
+    reactor.callWhenRunning(gateway.open)
     reactor.addSystemEventTrigger("before", "shutdown", gateway.stopService)
     reactor.run()
-    return status
+    return int(gateway.failed)

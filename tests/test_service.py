@@ -113,7 +113,7 @@ def test_a_backend_that_goes_down_is_logged(house: House, said: list[str]) -> No
     pool = house.gateway.pools["shop"]
     while not pool.members["b1"].mark(False):
         pass
-    house.gateway.flipped(pool, "b1")
+    house.gateway.flipped(pool, pool.members["b1"])
     assert said == ["backend shop/b1 is down"]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from soapgate.core.affinity import Affinity
 from soapgate.core.encodings import readable_as_it_is
 from soapgate.core.plan import HttpFacts, Plan
-from soapgate.core.pool import Pool
+from soapgate.core.pool import Member, Pool
 from soapgate.core.routing import Terms
 from soapgate.core.scanned import Found, ScanLimits
 from soapgate.core.shapes import Shapes
@@ -60,13 +60,13 @@ class Service:
 class Desk:
     """What all exchanges share: `find(host, path, action)` chooses a service among `tables` (any
     object that is another one after a reload), `seconds` is the clock (since the epoch),
-    `flipped(pool, backend)` hears of backends that went up or down."""
+    `flipped(pool, member)` hears of backends that went up or down."""
 
     find: Callable[[str, str, str], Service | None]
     seconds: Callable[[], float]
     log: ExchangeLog
     metrics: Metrics
-    flipped: Callable[[Pool, str], None]
+    flipped: Callable[[Pool, Member], None]
     tables: object = None
 
 

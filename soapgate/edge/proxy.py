@@ -271,7 +271,7 @@ class Exchange(Steps):
         # an answer speaks for its backend, unless it is a gateway's excuse without an envelope
         excuse = reply.status in _GATEWAY_ERRORS and (scanned is None or scanned.soap is None)
         if upstream.member.mark(not excuse):
-            self._desk.flipped(service.pool, upstream.member.name)
+            self._desk.flipped(service.pool, upstream.member)
         if found or self._ends:
             await self._bind(service, found, fault=fault)
         if self._identity is not None:
@@ -357,7 +357,7 @@ class Exchange(Steps):
         # a kept connection may end at any time; whether the backend is gone, a new one tells
         kept = upstream is not None and upstream.reused
         if place is not None and not kept and place.member.mark(False):
-            self._desk.flipped(service.pool, place.member.name)
+            self._desk.flipped(service.pool, place.member)
         if record.tries >= service.tries:
             return False
         if upstream is None or not upstream.sent:

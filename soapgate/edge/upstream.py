@@ -317,7 +317,7 @@ class Dialer:
 
     async def queue(self, exchange: Steps, seconds: float) -> None:
         """Wait for a place, first come first served; Failure QUEUE_TIMEOUT after `seconds`."""
-        ticket = Ticket(self, exchange, self.seconds() + seconds)
+        ticket = Ticket(exchange, self.seconds() + seconds)
         self._queue.append(ticket)
         self._deadlines.watch(ticket)
         self.member.waiting += 1
@@ -422,10 +422,9 @@ class Dialer:
 class Ticket:
     """Somebody who waits for a place."""
 
-    __slots__ = ("_dialer", "deadline", "exchange", "over")
+    __slots__ = ("deadline", "exchange", "over")
 
-    def __init__(self, dialer: Dialer, exchange: Steps, deadline: float) -> None:
-        self._dialer = dialer
+    def __init__(self, exchange: Steps, deadline: float) -> None:
         self.exchange = exchange
         self.deadline = deadline
         self.over = False

@@ -235,7 +235,7 @@ class Talk:
             self.reactor.seconds,
             self.log,
             self.metrics,
-            lambda pool, name: self.flips.append(name),
+            lambda pool, member: self.flips.append(member.name),
         )
         self.front = Front(
             lambda downstream, head, now: Exchange(self.desk, downstream, head, now),
@@ -320,3 +320,15 @@ class Talk:
     @property
     def last(self) -> ExchangeRecord:
         return self.log.records[-1]
+
+
+def one(**options: Any) -> Talk:
+    """A gateway with a single backend."""
+    return Talk(backends=("b1",), **options)
+
+
+def over(talk: Talk) -> list[str]:
+    """What is left when every client has gone."""
+    for downstream in list(talk.front.open):
+        downstream.transport.abortConnection()
+    return talk.leaks()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import socket
-from typing import Any
 
 import pytest
-from talk import Talk, envelope, ok, post
+from talk import envelope, ok, one, over, post
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure as TwistedFailure
 
@@ -16,17 +15,6 @@ from soapgate.edge.downstream import DownstreamTimes
 from soapgate.edge.upstream import UpstreamTimes
 
 LONG = post(b"").replace(b"Content-Length: 0", b"Content-Length: 1000000")
-
-
-def one(**options: Any) -> Talk:
-    return Talk(backends=("b1",), **options)
-
-
-def over(talk: Talk) -> list[str]:
-    """What is left when every client has gone."""
-    for downstream in list(talk.front.open):
-        downstream.transport.abortConnection()
-    return talk.leaks()
 
 
 # Which connections are kept

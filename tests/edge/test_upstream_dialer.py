@@ -6,24 +6,12 @@ import itertools
 from typing import Any
 
 import pytest
-from talk import Peer, Talk, envelope, ok, post
+from talk import Peer, Talk, envelope, ok, one, over, post
 from twisted.internet.defer import fail
 
 from soapgate.core.pool import Backend, Health
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.upstream import UpstreamTimes
-
-
-def one(**options: Any) -> Talk:
-    return Talk(backends=("b1",), **options)
-
-
-def over(talk: Talk) -> list[str]:
-    """What is left when every client has gone."""
-    for downstream in list(talk.front.open):
-        downstream.transport.abortConnection()
-    return talk.leaks()
-
 
 # Dialling
 

@@ -8,8 +8,6 @@ nothing of soapgate before a gateway is asked for. The runner's reactor is taken
 
 from __future__ import annotations
 
-import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +28,6 @@ class Options(UsageOptions):
 def makeService(options: Options) -> Any:
     """The gateway of a file; a file that is wrong ends the runner with what is wrong with it."""
     from twisted.internet import reactor
-    from twisted.internet.defer import ensureDeferred
 
     from soapgate import service
 
@@ -40,15 +37,7 @@ def makeService(options: Options) -> Any:
     except service.SoapgateError as error:
         raise SystemExit(str(error)) from None
 
-    def failed(failure: Any) -> None:
-        sys.stderr.write(f"soapgate: {failure.getErrorMessage()}\n")
-        reactor.stop()
-
-    def begin() -> None:
-        ensureDeferred(gateway.listen()).addErrback(failed)
-        signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(gateway.reload))
-
-    reactor.callWhenRunning(begin)
+    reactor.callWhenRunning(gateway.open)
     return gateway
 
 
