@@ -96,6 +96,7 @@ class Gateway(TwistedService):
         self._pools: dict[str, _Running] = {}
         self.services: Mapping[str, ServiceInfo] = {}
         self._table: Mapping[str, Service] = {}
+        self._oversized_before = 0
         self._rules = config.rules
         self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, self.flipped)
         self._front = Front(
@@ -131,6 +132,7 @@ class Gateway(TwistedService):
             for dialer in self._pools.pop(name).dialers.values():
                 dialer.close()
         self._front.use(_downstream_times(config), _head_limits(config), config.limits.connections)
+        self._oversized_before = self._oversized()
         self._table = {name: self._service(name, plan) for name, plan in plans.items()}
         self._rules = config.rules
         self._desk.tables = self._table
@@ -348,6 +350,14 @@ class Gateway(TwistedService):
     def _flush(self) -> None:
         self._log.flush()
         self.metrics.log_lost = self._log.lost
+        self.metrics.oversized_ids = self._oversized()
+
+    def _oversized(self) -> int:
+        """Over-long ids so far, those that the plans of earlier files met included."""
+        plans = [service.plan for service in self._table.values()]
+        return self._oversized_before + sum(
+            plan.request.oversized + plan.response.oversized for plan in plans
+        )
 
     def _sync(self) -> None:
         try:

@@ -64,6 +64,17 @@ def test_a_reload_keeps_pins_and_connections(house: House) -> None:
     assert backend.heard()
 
 
+def test_over_long_ids_are_counted_across_reloads(house: House) -> None:
+    client = house.client()
+    house.serve(client, post("x" * 5000), ok())
+    house.passes(1)
+    assert house.gateway.metrics.oversized_ids == 1
+    assert house.reload()
+    client.says(post("y" * 5000))
+    house.passes(1)
+    assert house.gateway.metrics.oversized_ids == 2
+
+
 def test_members_that_stay_keep_their_state(house: House) -> None:
     pool = house.gateway.pools["shop"]
     stays = pool.members["b1"]

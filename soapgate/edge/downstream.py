@@ -396,7 +396,6 @@ class Front(Factory):
         self.seconds = deadlines.seconds
         self.closing = False
         self.open: set[Downstream] = set()
-        self.turned_away = 0
         self._deadlines = deadlines
         self._metrics = metrics or Metrics()
         self._emptied: Callable[[], None] | None = None
@@ -423,7 +422,7 @@ class Front(Factory):
         self._metrics.accepted += 1
         self._metrics.connections_downstream += 1
         if self.most and len(self.open) > self.most:
-            self.turned_away += 1
+            self._metrics.turned_away += 1
             return False
         return not self.closing
 

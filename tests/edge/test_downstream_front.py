@@ -109,7 +109,7 @@ def test_too_many_clients_are_turned_away() -> None:
     talk = Talk(most=2)
     second, third = talk.connect(), talk.connect()
     assert (second.wire.ended, third.wire.ended) == ("", "closed")
-    assert talk.front.turned_away == 1
+    assert talk.metrics.turned_away == 1
     second.closes()
     assert talk.connect().wire.ended == ""
 
