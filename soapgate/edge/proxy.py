@@ -414,8 +414,7 @@ class Exchange(Steps):
         """Give back the connection and the place at the backend."""
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
-            flow = upstream.flow
-            upstream.release(keep=keep and flow is not None and flow.done)
+            upstream.release(keep=keep)
         place, self._place = self._place, None
         if place is not None:
             place.leave()
