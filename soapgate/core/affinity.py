@@ -92,28 +92,20 @@ class Affinity:
         Takes the `lookup` and `bind` finds, passes over others; an id found by both is bindable.
         Naming an alias is its use and noted here, for only here its own age is known; the
         primary's use is noted by `touch`."""
-        if not found:
-            return ()
-        if len(found) == 1:
-            # nearly every request: one id, and its pin in place
-            one = found[0]
-            key = self._keys.key(self._scope, one.profile, one.id)
-            pin = await self._store.lookup(key)
-            if pin is not None and not pin.alias and not self._lifetime.expired(pin, now):
-                return (Identity(one.profile, key, one.use == "bind", pin, key),)
         ids: dict[bytes, tuple[str, bool]] = {}
-        for each in self._ordered(found):
+        for each in self._ordered(found) if len(found) > 1 else found:
             if each.use in ("lookup", "bind"):
                 key = self._keys.key(self._scope, each.profile, each.id)
                 bindable = each.use == "bind" or (key in ids and ids[key][1])
                 ids[key] = (each.profile, bindable)
         identities = []
         for key, (profile, bindable) in ids.items():
-            held = await self._find(key, now)
-            if held is None:
-                identities.append(Identity(profile, key, bindable, None, key))
-            else:
-                identities.append(Identity(profile, key, bindable, held.pin, held.primary))
+            pin, primary = await self._store.lookup(key), key
+            # nearly every pin is a primary in its time; the others have their own story
+            if pin is not None and (pin.alias or self._lifetime.expired(pin, now)):
+                held = await self._live(key, pin, now)
+                pin, primary = (held.pin, held.primary) if held is not None else (None, key)
+            identities.append(Identity(profile, key, bindable, pin, primary))
         return tuple(identities)
 
     async def bind(self, identity: Identity, backend: str, now: float) -> Identity:
