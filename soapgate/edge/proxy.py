@@ -456,7 +456,8 @@ class Exchange(Steps):
             self._let_go(keep=False)
             self._finish(keep=False)
         elif isinstance(error, StoreError):
-            self._refuse(Failure("internal", Reason.STORE, str(error)))
+            _log.error("the pin store failed: {error}", error=error)  # a path is not for clients
+            self._refuse(Failure("internal", Reason.STORE, f"at {self._stage}"))
         else:
             _log.failure("an exchange failed at {step}", TwistedFailure(error), step=self._stage)
             self._refuse(Failure("internal", Reason.INTERNAL, f"at {self._stage}"))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 from talk import CLIENT_MADE, Talk, body_of, envelope, ok, post
+from twisted.internet.defer import Deferred
 
+from soapgate.core.errors import StoreError
+from soapgate.core.pins import Pin
 from soapgate.core.pool import Health
 from soapgate.core.routing import Terms
 from soapgate.edge.downstream import DownstreamTimes
 from soapgate.edge.upstream import UpstreamTimes
+from soapgate.stores.memory import MemoryStore
 
 
 def test_a_client_that_leaves_is_not_a_backend_failure() -> None:
@@ -263,3 +267,47 @@ def test_a_whole_exchange_may_have_a_limit() -> None:
     talk.backend()
     talk.passes(11)
     assert talk.client.heard().startswith(b"HTTP/1.1 504 ")
+
+
+class Failing(MemoryStore):
+    """A store whose disk is gone."""
+
+    async def lookup(self, key: bytes) -> Pin | None:
+        raise StoreError("/var/lib/pins: cannot be read")
+
+
+def test_a_store_that_fails_is_a_fault_that_shows_nothing_of_it() -> None:
+    talk = Talk(store=Failing())
+    talk.client.says(post(envelope("s-1")))
+    heard = talk.client.heard()
+    assert heard.startswith(b"HTTP/1.1 503 ")
+    assert b":Store " in heard
+    assert b"/var/lib" not in heard
+    assert (talk.last.route, talk.last.reason) == ("refused", "store")
+    assert not talk.dials
+
+
+class Slow(MemoryStore):
+    """A store on another machine: its answers come later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Deferred[None]] = []
+
+    async def lookup(self, key: bytes) -> Pin | None:
+        self.asked.append(Deferred())
+        await self.asked[-1]
+        return await super().lookup(key)
+
+
+def test_a_store_that_answers_later_suspends_the_exchange_and_no_other() -> None:
+    store = Slow()
+    talk = Talk(store=store)
+    talk.client.says(post(envelope("s-1")))
+    other = talk.connect()
+    talk.serve(post(envelope()), ok(b"hi"), other)
+    assert other.heard() == ok(b"hi")
+    assert not talk.dials
+    store.asked.pop().callback(None)
+    talk.backend().says(ok(b"late"))
+    assert talk.client.heard() == ok(b"late")
