@@ -15,10 +15,11 @@ help:   ## this list
 venv: $(STAMP)   ## an environment of its own in .venv, with all that the rest needs
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+	@echo 'installing into $(VENV), half a minute or so ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
 
-demo: $(STAMP)   ## two services, the gateway, three clients: see sessions stick; ends by itself
+demo: $(STAMP)   ## two services, the gateway, four clients: see sessions stick; ends by itself
 	@$(BIN)/soapgate demo $(ARGS)
 
 run: $(STAMP)   ## the same set-up, kept running for your own client
