@@ -20,6 +20,7 @@ from soapgate.edge.admin import ROUTES
 from soapgate.edge.adminapi import Call, ServiceInfo
 from soapgate.edge.health import Seen
 from soapgate.edge.metrics import Metrics
+from soapgate.edge.workers import WorkerInfo
 from soapgate.stores.memory import MemoryStore
 
 DOCUMENT = openapi.document(ROUTES, "1.2.3")
@@ -140,6 +141,10 @@ def view() -> Any:
     pools = {"farm": Pool("farm", [Backend.parse(f"b{n}", f"http://h:{n}") for n in (1, 2)])}
     lifetime = Lifetime(idle=1800, max_age=86400)
     shop = ServiceInfo("shop", "farm", Rule("shop"), ("wsrm",), Terms(), lifetime, "shop")
+
+    async def gathered() -> None:
+        """Nothing is to be gathered."""
+
     view = SimpleNamespace(
         version="1.2.3",
         started=now - 60,
@@ -149,6 +154,8 @@ def view() -> Any:
         store=MemoryStore(),
         keys=Keys(b"k" * 32),
         metrics=Metrics(["shop"], pools),
+        gather=gathered,
+        workers=lambda: [WorkerInfo(0, 7, "serving", now, 3), WorkerInfo(1, None, "gone", now, 0)],
         ready=lambda: (False, ["no backend is up"]),
         set_admin=lambda pool, member, word: setattr(member, "admin", word),
         last_probe=lambda pool, name: Seen(False, "refused", now, 0.001) if name == "b1" else None,
