@@ -63,8 +63,9 @@ class SharedMember(Member):
     def mark(self, ok: bool) -> bool:
         """Pass on what may matter: a failure, or a success after failures."""
         if ok != self._up or self._streak:
-            if ok == self._up:
-                self._streak = 0  # once is enough
+            # what is told back may take a moment: until then a success is told once, and one after
+            # a failure of our own is told in any case
+            self._streak = int(ok != self._up)
             self._judge(self, ok)
         return False
 

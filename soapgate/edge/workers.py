@@ -46,11 +46,13 @@ from soapgate.edge.channel import (
 _log = Logger()
 
 STATES = ("starting", "serving", "finishing", "gone")
+ASKED = ("serving", "finishing")
 STEADY = 10.0  # seconds that a worker must serve for its end to be no part of a series
 FIRST_REST = 0.5  # seconds before the third start of a series; twice as long each time
 LONGEST_REST = 30.0
 SERIES = 3  # ends in a row that are reported as one that keeps ending
 REPORT_SECONDS = 2.0  # after which a worker that does not answer is told of as it last was
+SILENT = 5.0  # from when on that is a reason
 POLL_SECONDS = 1.0  # how much a worker that is killed may have counted in vain
 LINGERS = 5.0  # seconds that a process may take over the time it was given to end
 
@@ -87,6 +89,7 @@ class _Worker:
         self.pid: int | None = None
         self.started = 0.0
         self.served = 0.0  # since when it serves
+        self.asked: float | None = None  # when it was, if it has not answered yet
         self.ends = 0  # in a row, each soon after its start
         self.counts: Mapping[str, Any] | None = None
         self.channel: SupervisorEnd | None = None
@@ -143,7 +146,7 @@ class Crew:
         worker.timer = None
         worker.state = "starting"
         worker.started = self._reactor.seconds()
-        worker.counts = None
+        worker.counts = worker.asked = None
         worker.channel = channel = SupervisorEnd(
             self._marked, partial(setattr, worker, "counts"), lambda: self._cut_off(worker, channel)
         )
@@ -197,6 +200,7 @@ class Crew:
         asked = worker.state == "finishing"
         worker.state = "gone"
         worker.process = worker.channel = None
+        worker.asked = None
         counts, worker.counts = worker.counts, None
         if worker.timer is not None:
             if worker.timer.active():
@@ -261,21 +265,29 @@ class Crew:
                 worker.channel.callRemote(command, **arguments)
 
     def gather(self) -> Deferred[Any]:
-        """Ask all what they counted; `counts` has it when this fires."""
+        """Ask all what they counted; `counts` has it when this fires. Who has not answered the last
+        time is not asked again."""
+        asked = [
+            self._ask(worker, worker.channel)
+            for worker in self._workers
+            if worker.channel is not None and worker.state in ASKED and worker.asked is None
+        ]
+        return DeferredList(asked) if asked else succeed(None)
 
-        def came(answer: Mapping[str, Any], worker: _Worker, channel: SupervisorEnd) -> None:
+    def _ask(self, worker: _Worker, channel: SupervisorEnd) -> Deferred[Any]:
+        waiting: Deferred[Any] = Deferred()
+        worker.asked = self._reactor.seconds()
+
+        def came(answer: Any) -> None:
             if worker.channel is channel:
-                worker.counts = answer["counts"]
+                worker.asked = None
+                if not isinstance(answer, Failure):
+                    worker.counts = answer["counts"]
+            waiting.callback(None)
 
-        answers = []
-        for worker in self._workers:
-            channel = worker.channel
-            if channel is not None and worker.state in ("serving", "finishing"):
-                asked = channel.callRemote(Report)
-                asked.addTimeout(REPORT_SECONDS, self._reactor)
-                asked.addCallback(came, worker, channel)
-                answers.append(asked.addErrback(lambda _: None))  # then it is as it was
-        return DeferredList(answers) if answers else succeed(None)
+        channel.callRemote(Report).addBoth(came)
+        # then it is as it was; what comes later is taken all the same
+        return waiting.addTimeout(REPORT_SECONDS, self._reactor).addErrback(lambda _: None)
 
     @property
     def counts(self) -> list[Mapping[str, Any]]:
@@ -309,6 +321,10 @@ class Crew:
             f"{one.name} ended {one.ends} times in a row soon after its start"
             for one in self._workers
             if one.ends >= SERIES and not (one.state == "serving" and now - one.served >= STEADY)
+        ] + [
+            f"{one.name} has not answered for {now - one.asked:.0f} s"
+            for one in self._workers
+            if one.asked is not None and now - one.asked >= SILENT
         ]
 
     # Its end

@@ -195,6 +195,17 @@ def test_a_success_in_either_worker_ends_a_series(gateway: Gateway) -> None:
     assert one.up
 
 
+def test_a_success_after_a_failure_of_its_own_is_told_before_anything_is_told_back(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = gateway.members()
+    for pool in gateway.pools:
+        monkeypatch.setattr(pool, "settle", lambda states: None)
+    for ok in (False, True, True):
+        one.mark(ok)
+    assert gateway.judged == [("b1", False), ("b1", True)]
+
+
 def test_a_success_that_changes_nothing_is_not_told(gateway: Gateway) -> None:
     one, _ = gateway.members()
     for _ in range(3):

@@ -20,6 +20,7 @@ from soapgate.edge.workers import (
     LINGERS,
     LONGEST_REST,
     REPORT_SECONDS,
+    SILENT,
     STEADY,
     Crew,
     how_it_ended,
@@ -301,7 +302,15 @@ def test_one_that_does_not_answer_is_told_of_as_it_last_was(works: Works) -> Non
     works.clock.advance(REPORT_SECONDS)
     assert done
     assert [info.exchanges for info in works.crew.infos()] == [3, 5]
-    works.flow()  # its answer comes too late, and does no harm
+    works.clock.advance(SILENT)
+    assert works.crew.reasons() == [
+        f"worker 0 has not answered for {REPORT_SECONDS + SILENT:.0f} s"
+    ]
+    works.crew.gather()  # it is not asked again
+    works.processes[0].counted = 4
+    works.flow()
+    assert [info.exchanges for info in works.crew.infos()] == [4, 5]
+    assert works.crew.reasons() == []
 
 
 def test_a_mark_of_any_worker_is_heard(works: Works) -> None:

@@ -104,7 +104,8 @@ def test_the_counts_are_those_of_all(two, cast):
 def test_lines_of_both_on_one_pipe_stay_whole(cast):
     (shop,) = cast.shops("b1")
     text = settings([shop], gateway={**TWO, "log_to": "stdout", "log": "json"})
-    gateway = cast.run(text)
+    pipe = f"'{sys.executable}' -m soapgate run \"$0\" | cat"
+    gateway = cast.run(text, argv=("/bin/sh", "-c", pipe, "{config}"))
     clients = [Client(gateway.port) for _ in range(6)]
     path = "/" + "p" * 280
     for _ in range(40):
