@@ -67,7 +67,7 @@ class Worker:
     async def _begin(self, told: Any) -> None:
         try:
             await self._make(told)
-        except (SoapgateError, OSError) as error:
+        except (SoapgateError, Refused, OSError) as error:
             self._reactor.callLater(0, self._leave)  # when the answer is written
             raise Refused(str(error)) from None
 

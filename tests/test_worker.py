@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,31 @@ def test_what_it_cannot_begin_with_it_refuses_and_ends(house: House2) -> None:
     assert ended == []
     house.loops[0].advance(0)
     assert ended == ["ended"]
+
+
+def test_it_ends_too_when_what_it_is_told_cannot_be_made_real(
+    house: House2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+    loop = house.loops[0]
+    worker = Worker(loop, lambda: ended.append("ended"))
+    told = house.gateway.staff._told(0)
+    pool = {"backend": [{"name": "b1", "url": "https://10.0.0.1"}], "tls": {"ca": "gone.pem"}}
+    bells = [os.dup(fd) for fd in house.gateway.staff._bells.fds]
+    bad = {
+        **told,
+        "tables": {**told["tables"], "pool": {"shop": pool}},
+        "board": os.dup(house.gateway.staff._board.fd),
+        "bells": bells,
+    }
+    refused: list[Any] = []
+    worker.begin(bad).addErrback(refused.append)
+    assert refused[0].check(Refused)
+    loop.advance(0)
+    assert ended == ["ended"]
+    worker._serving.end()
+    for fd in (bad["board"], *bells):
+        os.close(fd)
 
 
 def test_before_it_has_begun_it_has_counted_nothing_and_ends_at_once() -> None:
