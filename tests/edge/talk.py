@@ -33,6 +33,7 @@ from soapgate.edge.exchangelog import ExchangeLog, ExchangeRecord
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.proxy import Exchange
+from soapgate.edge.rewriting import Addresses
 from soapgate.edge.upstream import Dialer, UpstreamTimes
 from soapgate.stores.memory import MemoryStore
 
@@ -179,6 +180,7 @@ class Talk:
         upstream: UpstreamTimes | None = None,
         health: Health | None = None,
         most: int = 0,
+        addresses: Mapping[str, Any] | None = None,
         **service: Any,
     ) -> None:
         self.reactor = MemoryReactorClock()
@@ -227,6 +229,9 @@ class Talk:
             self.dialers,
             terms or Terms(),
             limits,
+            addresses=None
+            if addresses is None
+            else Addresses("shop", self.pool, self.metrics, **addresses),
             **service,
         )
         self.flips: list[str] = []
