@@ -85,6 +85,9 @@ _SECURITY = tuple(_name(one, "Security") for one in ("secext", "secext-1.0.xsd")
 _ENCRYPTED = _name(_XENC, "EncryptedData")
 _REFERENCES = {_name(_DS, "Reference"), _name(_DS2, "Reference")}
 
+# in every document with a signature or encrypted data in it: a piece of their namespaces' names
+_SEALS = (b"xmldsig", b"xmlenc")
+
 _TAG = re.compile(rb"<[^\s/>]+")
 _ATTRIBUTE = re.compile(rb"\s+([^\s=/>]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _TAG_END = re.compile(rb"\s*(/?)>")
@@ -172,9 +175,11 @@ class _Reading:
         self._all = False  # everything is signed, or may be
         self._parser = parser = expat.ParserCreate("UTF-8", _SEPARATOR)
         parser.ordered_attributes = True
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
         parser.StartDoctypeDeclHandler = self._doctype
+        parser.StartElementHandler = self._find
+        if any(mark in data for mark in _SEALS):  # most documents have none of it
+            parser.StartElementHandler = self._start
+            parser.EndElementHandler = self._end
 
     def edits(self) -> tuple[list[tuple[int, int]], int]:
         """(where origins are to be replaced, how many must stay)."""
@@ -194,13 +199,15 @@ class _Reading:
 
     def _start(self, name: str, attributes: list[str]) -> None:
         self._open.append(attributes)
-        places = PLACES.get(name)
-        if places is None and name.endswith(ANYWHERE):
-            places = TEXT if name.rpartition(_SEPARATOR)[2] in ANYWHERE else None
         if self._closed or name in _CLOSED or name.endswith(_SECURITY):
             self._start_closed(name, attributes)
-        if places is not None:
-            self._read(places)
+        self._find(name, attributes)
+
+    def _find(self, name: str, attributes: list[str]) -> None:
+        if name in PLACES:
+            self._read(PLACES[name])
+        elif name.endswith(ANYWHERE) and name.rpartition(_SEPARATOR)[2] in ANYWHERE:
+            self._read(TEXT)
 
     def _start_closed(self, name: str, attributes: list[str]) -> None:
         self._closed += 1

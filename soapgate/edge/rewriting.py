@@ -167,8 +167,10 @@ class Addresses:
         framing = reply.framing
         if head.method == b"HEAD" or reply.status == 206 or (flow.done and not flow.received):
             return None, ""
+        if media(kind)[0].startswith("multipart/"):
+            return None, "multipart"
         if expect(kind)[1]:
-            return None, "multipart" if media(kind)[0].startswith("multipart/") else _unread(kind)
+            return None, _unread(kind)
         if type(framing) is Length and framing.size > self._most:
             return None, "too-long"
         if not await _gathered(flow, pieces, self._most):

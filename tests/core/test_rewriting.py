@@ -343,7 +343,10 @@ def cleared(body: bytes) -> bytes:
     charset=st.sampled_from(["utf-8", "utf-16"]),
 )
 def test_a_reader_sees_another_document_in_its_addresses_only(tree, signed, charset):
-    body = envelope(signature(*(f"#{one}" for one in signed)), tree).encode(charset)
+    text = envelope(signature(*(f"#{one}" for one in signed)), tree)
+    if not signed:  # most documents know nothing of signatures
+        text = text.replace("xmldsig", "none").replace("xmlenc", "none")
+    body = text.encode(charset)
     result = done(body)
     assert cleared(result.body) == cleared(body)
     before, now = addresses(etree.fromstring(body)), addresses(etree.fromstring(result.body))
