@@ -31,9 +31,9 @@ _URL = re.compile(rb"(?i)(https?)://" + _AUTHORITY % rb"(?=[/?#]|\Z)")
 _AMID = re.compile(rb"(?i)(https?)://" + _AUTHORITY % rb"(?=[/?#\s<>\"'&,;)\]]|\Z)")
 # Host may hold `&` and `'` (RFC 3986 3.2.2), which would not stay text in a message
 _HOST = re.compile(rb"(?i)" + _AUTHORITY % rb"\Z")
-_LOCATED = re.compile(rb"(?im)^(?:location|content-location):[ \t]*([^\r\n]*?)[ \t]*\r$")
+_LOCATED = re.compile(rb"(?im)^(?:location|content-location):[ \t]*([^\r\n]*)")
 # RFC has none; the HTML standard 4.2.5.3 calls it a pragma: `5; url=http://...`, maybe in quotes
-_REFRESH = re.compile(rb"(?im)^refresh:[^\r\n]*?url[ \t]*=[ \t]*[\"']?([^\r\n\"']*?)[\"' \t]*\r$")
+_REFRESH = re.compile(rb"(?im)^refresh:[^\r\n]*?url[ \t]*=[ \t]*[\"']?([^\r\n\"']*)")
 _FIELDS = ((b"location", _LOCATED), (b"content-location", _LOCATED), (b"refresh", _REFRESH))
 
 
@@ -98,8 +98,8 @@ def fields_with(
         if name in fields:
             at = 0
             while (found := pattern.search(forward, at)) is not None:
-                start, stop = found.span(1)
-                end = origins.end(forward, start, stop)
+                start = found.start(1)
+                end = origins.end(forward, start, start + len(found[1].rstrip(b" \t")))
                 if end and forward[start:end] != origin:
                     forward = forward[:start] + origin + forward[end:]
                 at = start + 1

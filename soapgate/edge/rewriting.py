@@ -128,11 +128,11 @@ class Addresses:
     ) -> tuple[ResponseHead, list[bytes]]:
         """The response as it goes down: its head, and what of its body is at hand (`pieces` when
         it comes in); the rest is still to come from the flow of `upstream`."""
+        if not self.rewrites:
+            self._look(head, client, reply, upstream, pieces)
+            return reply, pieces
         flow = upstream.flow
         assert flow is not None  # a head came, so there is a body, were it empty
-        if not self.rewrites:
-            self._look(head, client.scheme, reply, flow, pieces, upstream.member.name)
-            return reply, pieces
         public = self._public(head, client.scheme)
         if public is None:
             return self._counted("no-host", reply, pieces)
@@ -203,28 +203,31 @@ class Addresses:
     def _look(
         self,
         head: RequestHead,
-        scheme: bytes,
+        client: Caller,
         reply: ResponseHead,
-        flow: Flow | Whole,
+        upstream: Answerer,
         pieces: list[bytes],
-        backend: str,
     ) -> None:
         if self._of is not self._pool.members:
             self._origins()
-        sought = self._needles.get(backend)
+        sought = self._needles.get(upstream.member.name)
         if sought is None:
             return  # a reload took it while it answered
+        asked = head.method == b"GET"
+        named = sought in reply.forward
+        if not asked and not named and (not pieces or pieces[0].find(sought, 0, LOOKED_AT) < 0):
+            return  # nearly always
 
         def shown(part: bytes) -> bool:
-            public = self._public(head, scheme)
+            public = self._public(head, client.scheme)
             return self._shown(part, public.address if public is not None else None)
 
-        if sought in reply.forward and shown(reply.forward):
+        if named and shown(reply.forward):
             return
+        flow = upstream.flow
         looking = Looking(sought, shown)
-        if head.method != b"GET":
-            if pieces and pieces[0].find(sought, 0, LOOKED_AT) >= 0:
-                looking.found_in(pieces[0], last=True)
+        if not asked:
+            looking.found_in(b"".join(pieces[:1]), last=True)
         elif not expect(reply.first(b"content-type"))[1]:
             for piece in pieces:
                 looking.found_in(piece)

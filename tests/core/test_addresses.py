@@ -140,6 +140,12 @@ def test_a_field_that_leads_to_a_backend_leads_to_the_gateway(line, wanted):
     assert moved(b"Server: x", line, b"Date: y") == [b"Server: x", wanted, b"Date: y"]
 
 
+def test_a_field_keeps_its_long_runs_of_blanks():
+    for name in (b"Location: http://b2.example/", b"Refresh: 0;url=http://b2.example/"):
+        line = name + b" a" + b" " * 30_000 + b"url" + b" " * 30_000 + b"b"
+        assert moved(line) == [line.replace(b"http://b2.example", b"https://gate")]
+
+
 KEPT = [
     b"Location: /shop",
     b"Location: http://elsewhere/?http://b2.example/",
