@@ -45,6 +45,7 @@ from soapgate.edge.fastpath import FastExchange
 from soapgate.edge.health import Probes, Seen
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
+from soapgate.edge.rewriting import Addresses
 from soapgate.edge.sweeping import Sweeper
 from soapgate.edge.tls import client_options
 from soapgate.edge.upstream import Dialer, UpstreamTimes
@@ -209,7 +210,12 @@ class Gateway(TwistedService):
             max_body=limits.max_body,
             keep=limits.keep_for_retry,
             hide_fast_infoset=config.fast_infoset == "hide",
-        )
+            addresses=Addresses(
+                name, running.pool, self.metrics,
+                rewrites=config.rewrite_addresses, public=config.public_address,
+                others=config.known_addresses, most=limits.rewrite,
+            ),
+        )  # fmt: skip
 
     def _info(self, name: str) -> ServiceInfo:
         config = self._config.service[name]

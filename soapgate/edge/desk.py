@@ -22,6 +22,7 @@ from soapgate.edge.exchangelog import ExchangeLog
 from soapgate.edge.hops import traces
 from soapgate.edge.http11 import RequestHead, ResponseHead, soap_action
 from soapgate.edge.metrics import Metrics
+from soapgate.edge.rewriting import Addresses
 from soapgate.edge.upstream import Dialer
 
 
@@ -32,7 +33,8 @@ class Service:
     `queue`: seconds a request waits for a place of a full backend; `tries`: how many connections
     are attempted for one request; `max_body`: most octets of a request body, 0 for no bound;
     `keep`: most octets of a body that is kept for another try once bytes of it were sent;
-    `hide_fast_infoset`: take it out of Accept where profiles look into XML.
+    `hide_fast_infoset`: take it out of Accept where profiles look into XML; `addresses`: what is
+    done about those of backends in responses.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Service:
     max_body: int = 0
     keep: int = 64 * 1024
     hide_fast_infoset: bool = True
+    addresses: Addresses | None = None
     request_shapes: Shapes = field(init=False)
     response_shapes: Shapes = field(init=False)
 
@@ -111,6 +114,7 @@ class Asked:
             or self.less
             or (self.envelope and not self.plain)
             or head.method == b"HEAD"
+            or (self.service.addresses is not None and self.service.addresses.rewrites)
         )
 
     def traces(self, head: RequestHead, peer: bytes, scheme: bytes) -> bytes:

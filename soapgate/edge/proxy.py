@@ -34,17 +34,13 @@ from soapgate.edge.framing import CHUNKED, Length
 from soapgate.edge.hops import REDISPATCHED, last_hop, own_answer, without_fast_infoset
 from soapgate.edge.http11 import RequestHead, ResponseHead
 from soapgate.edge.scanning import Unreadable, scan_body
-from soapgate.edge.steps import Steps
+from soapgate.edge.steps import ClientLeft, Steps
 from soapgate.edge.upstream import Dialer, UpstreamConnection
 
 _log = Logger()
 
 _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))  # RFC 9110 9.2.1
 GATEWAY_ERRORS = frozenset((502, 503, 504))
-
-
-class ClientLeft(Exception):
-    """The client closed its connection before its answer was whole."""
 
 
 class Exchange(Steps):
@@ -105,6 +101,9 @@ class Exchange(Steps):
                 self._desk.metrics.retries += 1
                 upstream = None
         pieces = await self._learn(service, upstream, reply)
+        told = service.addresses
+        if told and (told.rewrites or self._record.learned or self._route.kind != "pinned"):
+            reply, pieces = await told.settle(self._head, self._downstream, reply, upstream, pieces)
         await self._release(upstream, reply, pieces)
 
     def _accept(self) -> Service:

@@ -35,6 +35,7 @@ from soapgate.edge.fastpath import FastExchange
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.proxy import Exchange
+from soapgate.edge.rewriting import Addresses
 from soapgate.edge.upstream import Dialer, UpstreamTimes
 from soapgate.stores.memory import MemoryStore
 
@@ -182,6 +183,7 @@ class Talk:
         health: Health | None = None,
         most: int = 0,
         exchange: type[Exchange] = FastExchange,
+        addresses: Mapping[str, Any] | None = None,
         **service: Any,
     ) -> None:
         self.reactor = MemoryReactorClock()
@@ -230,6 +232,9 @@ class Talk:
             self.dialers,
             terms or Terms(),
             limits,
+            addresses=None
+            if addresses is None
+            else Addresses("shop", self.pool, self.metrics, **addresses),
             **service,
         )
         self.flips: list[str] = []

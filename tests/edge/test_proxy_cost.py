@@ -48,6 +48,14 @@ def test_an_exchange_of_known_shape_stays_within_its_budget() -> None:
     assert counted.total() <= CALLS, "\n".join(f"{n} {name}" for name, n in counted.most_common())
 
 
+def test_looking_for_leaks_costs_a_pinned_request_nothing() -> None:
+    without = Talk(profiles={"shop": CLIENT_MADE})
+    looking = Talk(profiles={"shop": CLIENT_MADE}, addresses={})
+    request, response = post(envelope("mine")), ok(envelope())
+    one = calls_of_one_exchange(without, request, response)
+    assert calls_of_one_exchange(looking, request, response) == one
+
+
 def test_the_cost_does_not_grow_with_the_body() -> None:
     short = Talk(profiles={"shop": CLIENT_MADE})
     long = Talk(profiles={"shop": CLIENT_MADE})
