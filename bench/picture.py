@@ -20,8 +20,8 @@ from bench.processes import BenchError
 
 SIZES = ("0.5k", "30k", "1m")  # the same message, longer and longer
 CONTENDERS = ("soapgate", "soapgate-2")
-WIDTH, HEIGHT = 640, 400
-LEFT, RIGHT, TOP, BOTTOM = 60, 150, 40, 50
+WIDTH, HEIGHT = 700, 400
+LEFT, RIGHT, TOP, BOTTOM = 60, 190, 40, 50
 COLOURS = ("#1f5fa8", "#c2571a", "#3a8a3f", "#8a3a7d")
 GOALS = (1.0, 0.5)
 KIB = 1024
