@@ -1,7 +1,8 @@
 """Latency at half load: how long a request waits when soapgate is busy half of the time.
 
-Half load is found, not guessed: soapgate is loaded in a closed loop first, its CPU a request gives
-the rate at which one core is busy half of the time, and this rate is what every lane gets. `direct`
+Half load is found, not guessed: soapgate is loaded in a closed loop first, and what every lane gets
+is the rate at which its CPU a request keeps one core busy half of the time; or half of what it
+answered in that loop, if that is less because somebody else uses its core as well. `direct`
 is the same load without a gateway: what generator, backends and loopback take by themselves. If
 they cannot hold the rate it is lowered until they can; the share of a core that each gateway was
 busy stands beside its figures, so that nobody takes a lower load for half.
@@ -105,14 +106,15 @@ def _turns(
 
 
 def _half_load(case: Case, lanes: list[Lane], pace: Pace, room: Path, cores: Cores) -> int:
-    """Requests a second at which soapgate (or, without it, the last lane) is busy half the time."""
+    """Requests a second that are half of what soapgate (or, without it, the last lane) can do."""
     load = Load.prepare(case, room, cores.others)
     for lane in lanes:
         load.send(lane.port, pace.warm_up)
     measured = next((lane for lane in lanes if lane.contender is SOAPGATE), lanes[-1])
     before = cpu_seconds(measured.pid)
     counted = load.send(measured.port, pace.seconds)
-    return max(1, round(BUSY * counted.requests / (cpu_seconds(measured.pid) - before)))
+    used = cpu_seconds(measured.pid) - before
+    return max(1, round(BUSY * counted.requests / max(used, counted.seconds)))
 
 
 def _held_alone(targets: Path, rate: int, pace: Pace, cores: Cores, say: Say) -> int:
