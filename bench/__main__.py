@@ -58,6 +58,7 @@ def _measure(asked: Asked) -> int:
     for sentence in selection.left_out:
         _say(f"bench: {sentence}")
     if not selection.contenders:
+        _say("bench: nothing to measure")
         return 0
     cores = Cores.of_this_machine(max(each.cores for each in selection.contenders))
     if not cores.apart:

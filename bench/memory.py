@@ -57,7 +57,7 @@ def run(
     _lift_limit()
     try:
         return _everything(contenders, pace, directory, cores, say), []
-    except BenchError as problem:
+    except (BenchError, OSError, http.client.HTTPException) as problem:
         say(f"bench: no memory: {problem}")
         return [], [f"no memory: {problem}"]
 

@@ -85,7 +85,7 @@ def _able(asked: Asked, missing: Missing, left_out: list[str]) -> list[Contender
 
 def _names(asked: Asked) -> Sequence[str]:
     if asked.contenders:
-        return asked.contenders
+        return tuple(name for name in CONTENDERS if name in asked.contenders)
     chosen = _chosen(asked)
     main = any(case.group == MAIN for case in chosen) and not (asked.latency or asked.memory)
     return tuple(CONTENDERS) if main or asked.everything else BESIDE

@@ -141,13 +141,16 @@ def _fill(setting: Setting) -> None:
 
 def _asked(setting: Setting, commands: str) -> str:
     """The answer to one line of commands; HAProxy closes the connection after it."""
-    with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(ANSWER_SECONDS)
-        link.connect(str(_socket(setting)))
-        link.sendall(commands.encode() + b"\n")
-        pieces = []
-        while piece := link.recv(65536):
-            pieces.append(piece)
+    pieces = []
+    try:
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(ANSWER_SECONDS)
+            link.connect(str(_socket(setting)))
+            link.sendall(commands.encode() + b"\n")
+            while piece := link.recv(65536):
+                pieces.append(piece)
+    except OSError as problem:
+        raise BenchError(f"haproxy's runtime API does not answer: {problem}.") from problem
     return b"".join(pieces).decode(errors="replace")
 
 

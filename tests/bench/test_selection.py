@@ -104,6 +104,11 @@ def test_contender_that_cannot_run_here_says_why(monkeypatch: pytest.MonkeyPatch
     assert found.left_out == ("without soapgate-2: it is too old",)
 
 
+def test_contender_named_twice_runs_once_and_in_the_order_of_the_table() -> None:
+    words = "--case 0.5k --contender soapgate --contender haproxy --contender soapgate"
+    assert named(chosen(words)) == {"0.5k": ["haproxy", "soapgate"]}
+
+
 def test_everybody_who_takes_part_is_listed_once() -> None:
     names = [each.name for each in chosen("--all").contenders]
     assert names == list(CONTENDERS)
