@@ -35,10 +35,11 @@ from soapgate.edge.deadlines import NEVER, Deadlines
 from soapgate.edge.desk import Desk, Service
 from soapgate.edge.downstream import DownstreamTimes, Front
 from soapgate.edge.exchangelog import ExchangeLog
+from soapgate.edge.fastpath import FastExchange
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.logfile import LogFile
 from soapgate.edge.metrics import Metrics
-from soapgate.edge.proxy import Exchange
+from soapgate.edge.rewriting import Addresses
 from soapgate.edge.tls import client_options
 from soapgate.edge.upstream import Dialer, UpstreamTimes
 from soapgate.stores import open_store
@@ -141,7 +142,7 @@ class Serving:
         self._oversized_before = 0
         self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, flipped)
         self.front = front(
-            partial(Exchange, self._desk),
+            partial(FastExchange, self._desk),
             self._deadlines,
             _downstream_times(config),
             _head_limits(config),
@@ -214,7 +215,12 @@ class Serving:
             max_body=limits.max_body,
             keep=limits.keep_for_retry,
             hide_fast_infoset=config.fast_infoset == "hide",
-        )
+            addresses=Addresses(
+                name, pool, self.metrics,
+                rewrites=config.rewrite_addresses, public=config.public_address,
+                others=config.known_addresses, most=limits.rewrite,
+            ),
+        )  # fmt: skip
 
     # What exchanges ask
 

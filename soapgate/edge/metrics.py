@@ -89,7 +89,7 @@ class Metrics:
         self.upstream_read = self.upstream_sent = 0
         self.workers = 1
         self.worker_restarts = 0
-        self.pids: Callable[[], Iterable[int | str]] = lambda: ("self",)
+        self.pids: Callable[[], Iterable[int | str]] = this_process
         self.pins: Mapping[str, int] = {}
         self.store: PinStore | None = None
         self.pools: Mapping[str, Pool] = {}
@@ -97,6 +97,8 @@ class Metrics:
         self.durations: dict[str, Durations] = {}  # by service
         self.pin_events: dict[str, int] = dict.fromkeys(PIN_EVENTS, 0)
         self.scans: dict[tuple[str, str], int] = {}
+        self.leaks: dict[str, int] = {}  # by service
+        self.rewrites: dict[tuple[str, str], int] = {}  # service, word
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(Families(self))
         self._registry.register(Processes(lambda: self.pids()))
@@ -109,6 +111,8 @@ class Metrics:
         self.pools = pools
         self.durations = {name: self.durations.get(name) or Durations() for name in names}
         self.exchanges = {key: n for key, n in self.exchanges.items() if key[0] in names}
+        self.leaks = {name: n for name, n in self.leaks.items() if name in names}
+        self.rewrites = {key: n for key, n in self.rewrites.items() if key[0] in names}
 
     def exchange(self, service: str, route: str, reason: str, seconds: float) -> None:
         """Count a finished exchange; once for each, whatever became of it."""
@@ -134,6 +138,16 @@ class Metrics:
         key = (side, outcome)
         self.scans[key] = self.scans.get(key, 0) + 1
 
+    def leak(self, service: str) -> int:
+        """Count a response that shows a backend's address; how many there are now."""
+        count = self.leaks[service] = self.leaks.get(service, 0) + 1
+        return count
+
+    def rewrite(self, service: str, word: str) -> None:
+        """Count a response whose addresses were replaced, or the word why they were not."""
+        key = (service, word)
+        self.rewrites[key] = self.rewrites.get(key, 0) + 1
+
     def render(self) -> bytes:
         """The Prometheus text exposition; its content type is `CONTENT_TYPE`."""
         return generate_latest(self._registry)
@@ -146,6 +160,11 @@ class Metrics:
             route = reason = OTHER
         self.exchanges.setdefault((service, route, reason), 0)
         return service, route, reason
+
+
+def this_process() -> tuple[str, ...]:
+    """The processes of a gateway that is one."""
+    return ("self",)
 
 
 class Durations:
@@ -210,6 +229,22 @@ class Families(Collector):
         for key, count in metrics.scans.items():
             scans.add_metric(key, count)
         yield scans
+        leaks = CounterMetricFamily(
+            "soapgate_address_leaks",
+            "Responses seen to show a backend's address to a client.",
+            labels=("service",),
+        )
+        for service, count in metrics.leaks.items():
+            leaks.add_metric((service,), count)
+        yield leaks
+        rewrites = CounterMetricFamily(
+            "soapgate_rewrites",
+            "Responses whose addresses were replaced, or why they were not.",
+            labels=("service", "outcome"),
+        )
+        for key, count in metrics.rewrites.items():
+            rewrites.add_metric(key, count)
+        yield rewrites
 
     def _pins(self) -> Iterator[Metric]:
         pins = GaugeMetricFamily(

@@ -85,7 +85,9 @@ class SharedMember(Member):
         return taken
 
     def leave(self) -> None:
-        super().leave()
+        if not self._inflight:
+            raise ValueError(f"member {self.name!r} has no request in flight")
+        self._count(self._inflight - 1)
         if self._backend.maxconn:
             self._bells.ring(self._row.others(self._limit))
 

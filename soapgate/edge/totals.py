@@ -20,6 +20,8 @@ from soapgate.edge.metrics import Metrics
 Counts = dict[str, Any]
 
 STATES = frozenset({"connections_downstream", "connections_upstream", "workers"})
+# labelled with a service, which a reload may take
+BY_SERVICE = frozenset({"exchanges", "leaks", "rewrites"})
 # not sums: what the supervisor has itself
 OWN = frozenset({"pids", "pins", "pools", "store"})
 
@@ -79,6 +81,6 @@ def _add_labelled(total: Metrics, name: str, pairs: Iterable[Any]) -> None:
     for key, count in pairs:
         if isinstance(key, list):
             key = tuple(key)
-        if name == "exchanges" and key[0] not in total.durations:
+        if name in BY_SERVICE and (key if isinstance(key, str) else key[0]) not in total.durations:
             continue
         held[key] = held.get(key, 0) + count

@@ -22,6 +22,8 @@ def counted(times: int) -> Metrics:
         metrics.exchange("shop", "pinned", "bound", 0.02)
         metrics.scan("request", "found")
         metrics.pin_event("bound")
+        metrics.leak("shop")
+        metrics.rewrite("shop", "done")
     for name, value in vars(metrics).items():
         if isinstance(value, int) and name not in STATES:
             setattr(metrics, name, times)
@@ -38,6 +40,7 @@ def test_sums_are_sums():
     assert sum(total.durations["shop"].counts) == 5
     assert total.durations["shop"].total == pytest.approx(0.1)
     assert total.scans == {("request", "found"): 5}
+    assert (total.leaks, total.rewrites) == ({"shop": 5}, {("shop", "done"): 5})
     assert total.pin_events["bound"] == 5
     assert total.workers == 2
     assert total.connections_downstream == 5
@@ -64,7 +67,7 @@ def test_services_that_left_are_forgotten():
     one = counted(2)
     one.failure("shop", "store", 9.0)
     add(total, sent(one))
-    assert total.exchanges == {}
+    assert (total.exchanges, total.leaks, total.rewrites) == ({}, {}, {})
     assert total.durations.keys() == {"bank", ""}
     assert total.last_failure is None
     assert total.accepted == 2
