@@ -28,6 +28,7 @@ from soapgate.edge.board import CLIENTS, Board
 from soapgate.edge.downstream import Downstream, Front
 
 GIVES_WAY = 0.004  # seconds: longer than any exchange holds up the loop of another worker
+TAKEN = 0.001  # seconds after which a connection that still waited would have been read
 _SYSTEMD = re.compile(r"((?:haproxy:)*)systemd:.*")
 
 
@@ -98,6 +99,11 @@ class _Fair:
     def _again(self) -> None:
         if self.connected and not self.disconnecting:  # type: ignore[attr-defined]
             self.startReading()  # type: ignore[attr-defined]
+            self.reactor.callLater(TAKEN, self._let_go)  # type: ignore[attr-defined]
+
+    def _let_go(self) -> None:
+        """Another took what was waited for; of the next one it is another's turn again."""
+        self._waited = False
 
 
 class SharedTCP(_Fair, tcp.Port):  # type: ignore[misc]

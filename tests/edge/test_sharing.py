@@ -23,7 +23,7 @@ from soapgate.edge.deadlines import Deadlines
 from soapgate.edge.downstream import DownstreamTimes
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
-from soapgate.edge.sharing import GIVES_WAY, Clients, SharedFront, SharedTCP, SharedUNIX
+from soapgate.edge.sharing import GIVES_WAY, TAKEN, Clients, SharedFront, SharedTCP, SharedUNIX
 
 
 @pytest.fixture
@@ -97,6 +97,17 @@ def test_who_gives_way_waits_a_moment_and_then_takes_it(clients: list[Clients]) 
     assert port.did == ["stop", "start", "accept 1"]
     port.doRead()
     assert port.did[3:] == ["stop"]
+
+
+def test_who_waited_in_vain_gives_way_the_next_time(clients: list[Clients]) -> None:
+    clock = Clock()
+    port = Fair(clock)
+    port.clients = clients[0]
+    clients[0].note(1)
+    port.doRead()
+    clock.pump([GIVES_WAY, TAKEN])
+    port.doRead()
+    assert port.did == ["stop", "start", "stop"]
 
 
 def test_a_port_that_closes_meanwhile_is_not_read_again(clients: list[Clients]) -> None:
