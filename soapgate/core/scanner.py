@@ -29,18 +29,15 @@ from typing import Any, NoReturn
 from lxml import etree
 
 from soapgate.core import cutting, envelope, strict
-from soapgate.core.encodings import Inflate, NotSoap, Recode, expect, open_coding
+from soapgate.core.encodings import Limited, NotSoap, expect
 from soapgate.core.envelope import SoapVersion
 from soapgate.core.errors import Failure, Reason
 from soapgate.core.scanned import Found, NeedsBody, Outcome, ScanLimits, Scanned, Watch
+from soapgate.core.unwrap import Unwrap
 
 __all__ = [
     "Found", "NeedsBody", "Outcome", "ScanLimits", "Scanned", "Scanner", "Watch", "scan",
 ]  # fmt: skip
-
-
-class _Limited(Exception):
-    """A limit is met and nothing can be found; the text says which."""
 
 
 _TRIES = 4  # pieces a plain header may come in: 4 KiB of it are three TCP segments
@@ -67,8 +64,8 @@ class Scanner:
 
     __slots__ = (
         "_action", "_body_closers", "_buffer", "_child_given", "_closer", "_content_encoding",
-        "_content_type", "_cut", "_fault", "_found", "_head", "_inflate", "_lexer", "_limit",
-        "_limits", "_misc", "_names", "_phase", "_recode", "_root_end", "_tags", "_tries", "_watch",
+        "_content_type", "_cut", "_fault", "_found", "_head", "_lexer", "_limit", "_limits",
+        "_misc", "_names", "_phase", "_root_end", "_tags", "_tries", "_unwrap", "_watch",
         "message_id", "read", "soap",
     )  # fmt: skip
 
@@ -91,8 +88,7 @@ class Scanner:
         self._action = action
         self._fault: bool | None = None
         self._buffer: bytes | bytearray = b""
-        self._inflate: Inflate | None = None
-        self._recode: Recode | None = None
+        self._unwrap: Unwrap | None = None
         self._tries = 0
 
     # -- in
@@ -100,8 +96,8 @@ class Scanner:
     def feed(self, data: bytes) -> Scanned | None:
         """The answer, or None: it needs more."""
         try:
-            recode = self._recode
-            if recode is None:
+            unwrap = self._unwrap
+            if unwrap is None:
                 if self._buffer:
                     data = bytes(self._buffer) + data
                 if self._is_plain():
@@ -111,33 +107,39 @@ class Scanner:
                     if self._may_wait(data):
                         self._buffer = data
                         return None
-                recode = self._begin()
-            if self._inflate is None:
-                return self._take(recode.feed(data))
-            for piece in self._inflate.feed(data):
-                answer = self._take(recode.feed(piece))
+                unwrap = self._begin()
+            for piece in unwrap.feed(data):
+                answer = self._take(piece)
                 if answer is not None:
                     return answer
-            return None
+            return self._end(unwrap) if unwrap.ended else None
         except NotSoap as why:
             return self._empty(Outcome.NOT_SOAP, str(why))
-        except _Limited as why:
-            return self._empty(Outcome.LIMIT, str(why))
+        except Limited as why:
+            return self._stop(str(why))
 
     def close(self) -> Scanned:
         """The answer, now that the message has ended."""
         try:
-            kept, recode = self._buffer, self._recode
-            if recode is None:
-                recode = self._begin()
-                answer = self._take(recode.feed(bytes(kept)))
-                if answer is not None:
-                    return answer
-            answer = self._take(recode.close()) or self._phase(True)
+            kept, unwrap = self._buffer, self._unwrap
+            if unwrap is None:
+                unwrap = self._begin()
+                for piece in unwrap.feed(bytes(kept)):
+                    answer = self._take(piece)
+                    if answer is not None:
+                        return answer
+            return self._end(unwrap)
         except NotSoap as why:
             return self._empty(Outcome.NOT_SOAP, str(why))
-        except _Limited as why:
-            return self._empty(Outcome.LIMIT, str(why))
+        except Limited as why:
+            return self._stop(str(why))
+
+    def _end(self, unwrap: Unwrap) -> Scanned:
+        for piece in unwrap.close():
+            answer = self._take(piece)
+            if answer is not None:
+                return answer
+        answer = self._phase(True)
         assert answer is not None
         return answer
 
@@ -204,17 +206,13 @@ class Scanner:
             first = body[0]
         return self._answer(False, first, fault=tag == self._names.fault, short=True)
 
-    def _begin(self) -> Recode:
+    def _begin(self) -> Unwrap:
         """Set out on the long way."""
-        charset, why_not = expect(self._content_type)
-        if why_not:
-            raise NotSoap(why_not)
-        self._inflate = open_coding(self._content_encoding)
+        unwrap = self._unwrap = Unwrap(self._content_type, self._content_encoding, self._limits)
         self._buffer = b""
         self._misc = cutting.Misc(0)
         self._phase = self._prolog
-        self._recode = Recode(charset)
-        return self._recode
+        return unwrap
 
     def _take(self, data: bytes) -> Scanned | None:
         if not data:
@@ -267,7 +265,7 @@ class Scanner:
         if ended:
             raise NotSoap(why)
         if len(self._buffer) >= self._limits.header_bytes:
-            raise _Limited(f"header over {self._limits.header_bytes} bytes")
+            raise Limited(f"header over {self._limits.header_bytes} bytes")
 
     def _before_body(self, ended: bool) -> Scanned | None:
         lexer, buffer, limits = self._lexer, self._buffer, self._limits
@@ -413,11 +411,11 @@ class Scanner:
         """Blocks and attributes; each attribute has its `=`, which are quick to count."""
         limits, buffer = self._limits, self._buffer
         if header is not None and len(header) > limits.blocks:
-            raise _Limited(f"over {limits.blocks} header blocks")
+            raise Limited(f"over {limits.blocks} header blocks")
         if buffer.count(b"=", 0, end) > limits.attributes and envelope.over_attributes(
             header, body, limits.attributes
         ):
-            raise _Limited(f"over {limits.attributes} attributes")
+            raise Limited(f"over {limits.attributes} attributes")
 
     def _answer(
         self,
@@ -459,13 +457,24 @@ class Scanner:
     def _over(self, limit: str) -> NoReturn:
         """Give up on a header that is too big, if this is a SOAP envelope at all."""
         self._see_root()
-        raise _Limited(limit)
+        raise Limited(limit)
 
     def _see_root(self) -> None:
         end = self._root_end
         root = self._parse(end, self._closer) if end else None
         if root is not None:
             self._parts(root, end)
+
+    def _stop(self, limit: str) -> Scanned:
+        """A limit is met: in the Body, what the Header held still counts."""
+        phase = self._phase if self._unwrap is not None else None
+        if phase in (self._before_child, self._in_child):
+            answer = self._answer(True, None, fault=self._fault, final=True, detail=limit)
+            assert answer is not None
+            return answer
+        if phase == self._to_body_end:
+            return self._say(self._found, self._fault, limit)
+        return self._empty(Outcome.LIMIT, limit)
 
     def _empty(self, outcome: Outcome, detail: str) -> Scanned:
         if outcome is Outcome.LIMIT:
@@ -476,8 +485,7 @@ class Scanner:
         return f"body over {self._limits.body_bytes} bytes"
 
     def _refuse_bomb(self, detail: str) -> None:
-        inflate = self._inflate
-        if inflate is not None and inflate.made > inflate.read * self._limits.inflate_ratio:
+        if self._unwrap is not None and self._unwrap.is_bomb:
             raise Failure("downstream", Reason.TOO_LARGE, f"inflation bomb: {detail}")
 
     def _refuse(self, detail: str) -> NoReturn:

@@ -156,7 +156,7 @@ NOT_SOAP = {
     "JSON": (b'{"a": 1}', b"application/json", "content type application/json"),
     "JSON called XML": (b'{"a": 1}', b"text/xml", "not XML"),
     "binary": (b"\xe0\0\0\1", b"application/fastinfoset", "content type application/fastinfoset"),
-    "MIME": (b"--x\r\n", b"multipart/related; x=y", "content type multipart/related"),
+    "MIME": (b"--x\r\n", b"multipart/mixed; boundary=x", "content type multipart/mixed"),
     "other root": (b"<wsdl:definitions/>", b"text/xml", "root is wsdl:definitions"),
     "HTML": (b"<!doctype html><html></html>", b"", "not XML"),
     "HTML called so": (b"<!DOCTYPE html><html>", b"text/html", "content type text/html"),
