@@ -30,7 +30,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, NoReturn
 
-from soapgate.core.encodings import Limited, NotSoap, media
+from soapgate.core.encodings import Limited, NotSoap
 from soapgate.core.errors import Failure, Reason
 from soapgate.core.transfer_encodings import Transfer, open_transfer
 
@@ -38,6 +38,7 @@ HEAD_BYTES = 16 * 1024  # of one part's head; mime4j takes 10,000, nobody sends 
 PARTS = 100  # up to the root; CXF takes 50 in all
 _BLANKS = 1000  # behind a boundary
 
+_KIND = re.compile(rb"\s*multipart/related\s*(?:[;,]|\Z)", re.IGNORECASE)
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))', re.DOTALL)
 _SAYS_BOUNDARY = re.compile(r"boundary[*\d]*\s*=", re.IGNORECASE)
 # RFC 2046 allows 70 characters and some make theirs of several URNs; it allows fewer characters
@@ -71,16 +72,17 @@ def related(content_type: bytes) -> Related | None:
     Raises NotSoap without a boundary, Failure MALFORMED for parameters that can be read in more
     than one way.
     """
-    if media(content_type)[0] != "multipart/related":
+    if _KIND.match(content_type) is None:
         return None
     text = content_type.decode("latin-1")
     said: dict[str, str] = {}
     for name, quoted, plain in _PARAMETER.findall(text):
-        value = re.sub(r"\\(.)", r"\1", quoted) if quoted else plain
+        value = re.sub(r"\\(.)", r"\1", quoted) if "\\" in quoted else quoted or plain
         if _CONTINUED.match(name) or said.setdefault(name.lower(), value) != value:
             _refuse(f"an ambiguous {name[:40]} parameter of multipart/related")
     boundary = said.get("boundary", "")
-    if len(_SAYS_BOUNDARY.findall(text)) > 1:  # one in quotes; some look for the first of all
+    if text.lower().count("boundary") > 1 and len(_SAYS_BOUNDARY.findall(text)) > 1:
+        # one in quotes, or the same twice: some look for the first, some for the last of all
         _refuse("two boundaries of multipart/related")
     if not boundary:
         raise NotSoap("multipart/related without a boundary")

@@ -23,7 +23,7 @@ It refuses to know what an id is (that is the Watch's), HTTP, time and pins.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from lxml import etree
@@ -42,18 +42,6 @@ __all__ = [
 
 _TRIES = 4  # pieces a plain header may come in: 4 KiB of it are three TCP segments
 _PLAIN_CHARSETS = frozenset({"", "utf_8", "ascii"})
-# An XML declaration that says UTF-8 or nothing, and the root's name.
-_OPENING = re.compile(
-    rb"""(?:<\?xml\s+version=["']1\.0["'](?:\s+encoding=["'][uU][tT][fF]-8["'])?"""
-    rb"""(?:\s+standalone=["'](?:yes|no)["'])?\s*\?>)?\s*<((?:%b:)?Envelope)(?=[\s>])"""
-    % cutting.NC
-)
-_ATTRIBUTES = rb"""(?:\s[^<>"'/]*(?:"[^"<]*"[^<>"'/]*|'[^'<]*'[^<>"'/]*)*)?"""
-# The Body's start tag and its first child's, or the Body's end. A pattern, not a proof.
-_BODY_AND_CHILD = re.compile(
-    rb"<((?:%(nc)b:)?Body)(%(attributes)b>)\s*<(?:/|((?:%(nc)b:)?%(nc)b)%(attributes)b(/?)>)"
-    % {b"nc": cutting.NC, b"attributes": _ATTRIBUTES}
-)
 _DOCTYPE = b"<!DOCTYPE"
 
 
@@ -108,11 +96,8 @@ class Scanner:
                         self._buffer = data
                         return None
                 unwrap = self._begin()
-            for piece in unwrap.feed(data):
-                answer = self._take(piece)
-                if answer is not None:
-                    return answer
-            return self._end(unwrap) if unwrap.ended else None
+            answer = self._through(unwrap.feed(data))
+            return answer or (self._end(unwrap) if unwrap.ended else None)
         except NotSoap as why:
             return self._empty(Outcome.NOT_SOAP, str(why))
         except Limited as why:
@@ -124,10 +109,9 @@ class Scanner:
             kept, unwrap = self._buffer, self._unwrap
             if unwrap is None:
                 unwrap = self._begin()
-                for piece in unwrap.feed(bytes(kept)):
-                    answer = self._take(piece)
-                    if answer is not None:
-                        return answer
+                answer = self._through(unwrap.feed(bytes(kept)))
+                if answer is not None:
+                    return answer
             return self._end(unwrap)
         except NotSoap as why:
             return self._empty(Outcome.NOT_SOAP, str(why))
@@ -135,13 +119,16 @@ class Scanner:
             return self._stop(str(why))
 
     def _end(self, unwrap: Unwrap) -> Scanned:
-        for piece in unwrap.close():
+        answer = self._through(unwrap.close()) or self._phase(True)
+        assert answer is not None
+        return answer
+
+    def _through(self, pieces: Iterator[bytes]) -> Scanned | None:
+        for piece in pieces:
             answer = self._take(piece)
             if answer is not None:
                 return answer
-        answer = self._phase(True)
-        assert answer is not None
-        return answer
+        return None
 
     def _is_plain(self) -> bool:
         """Whether the bytes that come are the envelope's own, unless its first ones object."""
@@ -156,18 +143,18 @@ class Scanner:
             self._tries < _TRIES
             and len(data) < self._limits.header_bytes
             and data.find(b"Body") < 0
-            and _OPENING.match(data) is not None
+            and cutting.OPENING.match(data) is not None
         )
 
     def _short_way(self, data: bytes) -> Scanned | None:
         """For what nearly every client sends: UTF-8, plain markup, all that matters there at
         once. None: not such a message, or not so much of it."""
-        opening = _OPENING.match(data)
+        opening = cutting.OPENING.match(data)
         if opening is None:
             return None
         limits = self._limits
         at = data.find(b"Body", opening.end(), limits.header_bytes)
-        tags = _BODY_AND_CHILD.match(data, data.rfind(b"<", 0, at)) if at > 0 else None
+        tags = cutting.BODY_AND_CHILD.match(data, data.rfind(b"<", 0, at)) if at > 0 else None
         if tags is None:
             return None
         body_name, cut, child, slash = tags[1], tags.end(2), tags[3], tags[4]
