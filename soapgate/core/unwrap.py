@@ -65,6 +65,8 @@ class Unwrap:
         self._wire = max(room - len(data), 0)
         for piece in self._inflate.feed(data[:room]):
             yield from self._unwrap(piece)
+            if self.ended:
+                return  # what is wrong behind it is not our business
         if len(data) > room:
             raise Limited(f"{self._most} bytes and no answer")
 

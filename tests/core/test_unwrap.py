@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import random
 import zlib
 
 import pytest
@@ -132,6 +133,19 @@ def test_a_bomb_is_known_by_its_ratio():
         unwrap = Unwrap(b"text/xml", b"gzip", ScanLimits(inflate_ratio=20))
         b"".join(unwrap.feed(gzip.compress(data)))
         assert unwrap.is_bomb is is_bomb
+
+
+@pytest.mark.parametrize("size", [1, 1_000_000])
+def test_what_is_broken_behind_the_root_does_not_matter(size):
+    rest = random.Random(1).randbytes(20_000)  # noise, so that it is a piece of its own
+    data = bytearray(gzip.compress(multipart(b"<!--") + b"\r\n" + rest))
+    data[-5] ^= 1  # the checksum
+    unwrap, out = Unwrap(RELATED, b"gzip", ScanLimits()), []
+    for at in range(0, len(data), size):
+        out.extend(unwrap.feed(bytes(data[at : at + size])))
+        if unwrap.ended:
+            break
+    assert (b"".join(out), unwrap.ended) == (b"<!--", True)
 
 
 def test_what_stands_before_broken_bytes_is_handed_out_first():
