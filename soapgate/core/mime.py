@@ -9,10 +9,10 @@ and a backend that take different parts for the root might read two envelopes. B
 line that begins with the boundary is a delimiter whatever follows; Metro, Axiom and Python want
 nothing but blanks to follow, CXF looks at no line ends at all, and Metro not in front of the
 first delimiter. So up to the end of the root a boundary at the beginning of a line is a delimiter
-if only blanks follow, the last one if `--` does, and otherwise refused; inside a line it is text,
-but refused before the first delimiter. So are two different boundaries, `start`s, or fields of a
-part that matter, and a part's head that is none. A `start` that names a later part is honoured,
-although some readers always take the first: that is what the RFC says.
+if only blanks follow, the last one if `--` and blanks do, and otherwise refused; inside a line it
+is text, but refused before the first delimiter. So are two different boundaries, `start`s, or
+fields of a part that matter, and a part's head that is none. A `start` that names a later part is
+honoured, although some readers always take the first: that is what the RFC says.
 
 Leniency where all agree or no one could be misled: LF for CRLF, blanks behind a delimiter, a byte
 order mark before the first, folded fields, unquoted values, `start` or Content-ID without angle
@@ -46,8 +46,8 @@ _SAYS_BOUNDARY = re.compile(r"boundary[*\d]*\s*=", re.IGNORECASE)
 _BOUNDARY = re.compile(r"[!#-\[\]-~ ]{0,255}[!#-\[\]-~]")
 _CONTINUED = re.compile(r"(?:boundary|start)\*", re.IGNORECASE)  # RFC 2231
 
-_BEHIND = re.compile(rb"(--)|[ \t]{0,%d}\r?\n" % _BLANKS)
-_PART_BEHIND = re.compile(rb"-|[ \t]{0,%d}\r?" % _BLANKS)
+_BEHIND = re.compile(rb"(--)?[ \t]{0,%d}\r?\n" % _BLANKS)
+_PART_BEHIND = re.compile(rb"-|(?:--)?[ \t]{0,%d}\r?" % _BLANKS)
 _BLANK_LINE = re.compile(rb"(?:\A|\n)\r?\n")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _FIELD = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n\0]*)\r?")

@@ -123,6 +123,8 @@ FOUND = {
     "epilogue": (multi(ROOT, after=b"--b--\r\nthe end\r\n--b\r\n"), ""),
     "no line end at the end": (multi(ROOT, after=b"--b--"), ""),
     "the end broken off": (multi(ROOT, after=b"--b-"), ""),
+    "blanks at the end": (multi(ROOT, after=b"--b-- \t"), ""),
+    "half a line end at the end": (multi(ROOT, after=b"--b--\r"), ""),
     "no last delimiter": (multi(ROOT, after=b"")[:-2], ""),
     "blanks behind boundaries": (multi(ROOT, NOTE).replace(b"--b\r", b"--b \t \r"), ""),
     "bare LF": (multi(ROOT, NOTE).replace(b"\r\n", b"\n"), "r"),
@@ -171,6 +173,8 @@ def test_the_root_is_handed_out_decoded(head, content, expected):
 
 REFUSED = {
     "a boundary that goes on": (multi(ROOT, after=b"--bc\r\n"), "goes on"),
+    "a last boundary that goes on": (multi(ROOT, after=b"--b--x\r\n"), "goes on"),
+    "an inner boundary that begins with the last": (multi((b"", b"--b--x")), "goes on"),
     "a last boundary cut short": (multi(ROOT, after=b"--b-\r\n"), "goes on"),
     "blanks, then more": (multi(ROOT, after=b"--b  x\r\n"), "goes on"),
     "too many blanks": (multi(ROOT, after=b"--b" + b" " * 1001 + b"\r\n"), "goes on"),

@@ -331,6 +331,7 @@ def test_references_lead_through_the_root_and_not_into_an_attachment():
     "kind",
     [b"application/fastinfoset", b"application/soap+fastinfoset", b"application/soap+msbin1",
      b"application/soap+msbinsession1", b"application/octet-stream",
+     b"application/dime",
      b'multipart/encrypted; protocol="application/HTTP-Kerberos-session-encrypted"; boundary=b'],
 )  # fmt: skip
 def test_binary_and_encrypted_envelopes_pass_unread(kind):
