@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -300,3 +302,31 @@ def test_any_bytes_end_alike_however_they_are_cut(data, start, most, sizes):
     whole = read([data], start, most)
     assert read([*pieces, rest], start, most) == whole
     assert read([data[i : i + 1] for i in range(len(data))], start, most) == whole
+
+
+PARTS_AND_NOISE = st.lists(
+    st.sampled_from(
+        [b"\r\n--b\r\nContent-ID: <r>\r\n\r\n<root/>", b"\n--b\ncontent-id:<n>\n\n<note/>",
+         b"\r\n--b\r\n\r\n", b"--b", b"--b\r\n", b"\r\n--b--\r\n", b"\r\n\r\n", b"\r\n", b"\n",
+         b"Content-ID: <r>\r\n", b"Content-ID: <n>\r\n\r\n", b"X: y\n z\r\n", b"-", b"--", b"b", b" ",
+         b"\xff"]
+    ),
+    max_size=14,
+).map(b"".join)  # fmt: skip
+
+
+def read_by_email(data, start):
+    """The root's bytes as Python's email package, a reader of the whole message, has them."""
+    parts = email.message_from_bytes(b"Content-Type: multipart/related; boundary=b\n\n" + data)
+    parts = parts.get_payload()
+    named = [one for one in parts if start and one.get("Content-ID", "").strip(" <>") == start]
+    return [*named, *parts][0].get_payload(decode=True)
+
+
+@settings(deadline=None, max_examples=300)
+@given(PARTS_AND_NOISE, st.sampled_from(["", "r"]))
+def test_what_is_read_another_reader_reads_alike(data, start):
+    data += b"\r\n--b--\r\n"
+    _, content, end = read([data], start)
+    if end == "end":
+        assert read_by_email(data, start) == content
