@@ -49,7 +49,7 @@ class Heard:
 
     @property
     def nodes(self) -> set[str]:
-        """Who answered."""
+        """Who answered: the second word of a line."""
         return {line[1] for line in self.lines if line[0] != "fault"}
 
     @property

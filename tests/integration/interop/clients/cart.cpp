@@ -50,7 +50,7 @@ int main(int argc, char **argv) {
         add.quantity = std::to_string(at + 1);
         shop__addResponse added;
         carry(cart, id);
-    if (cart.add(&add, added)) return failed(cart);
+        if (cart.add(&add, added)) return failed(cart);
         std::cout << "add " << added.node << " " << added.count << std::endl;
     }
 

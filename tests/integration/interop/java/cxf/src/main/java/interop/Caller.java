@@ -2,31 +2,58 @@ package interop;
 
 import jakarta.xml.ws.BindingProvider;
 import jakarta.xml.ws.WebServiceException;
-import org.apache.cxf.Bus;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.apache.cxf.BusFactory;
 import org.apache.cxf.frontend.ClientProxy;
 import org.apache.cxf.jaxws.JaxWsProxyFactoryBean;
 import org.apache.cxf.ws.addressing.WSAddressingFeature;
 
 /**
- * A caller: one session of CALLS calls.
+ * Callers at the same time, each with a session of its own.
  *
- * <p>Arguments: URL of the gateway, WAY, CUSTOMER, CALLS. WAY is "rm1.0" or "rm1.1" for
- * WS-ReliableMessaging, "cookie" for an HTTP session. Prints "count NODE COUNT" for each call, or
- * "fault TEXT" and exits with 3.
+ * <p>Arguments: URL of the gateway, WAY, CALLS, CUSTOMER... WAY is "rm1.0" or "rm1.1" for
+ * WS-ReliableMessaging, "cookie" for an HTTP session. For each call prints "CUSTOMER NODE COUNT",
+ * where a fault answers it "fault TEXT", and then exits with 3.
  */
 public final class Caller {
-    private Caller() {}
+    private final String url;
+    private final String way;
+    private final int calls;
 
-    public static void main(String[] args) {
-        int calls = Integer.parseInt(args[3]);
-        boolean reliable = args[1].startsWith("rm");
+    private Caller(String url, String way, int calls) {
+        this.url = url;
+        this.way = way;
+        this.calls = calls;
+    }
+
+    public static void main(String[] args) throws Exception {
+        Caller caller = new Caller(args[0], args[1], Integer.parseInt(args[2]));
+        ExecutorService threads = Executors.newCachedThreadPool();
+        List<Future<Boolean>> sessions = new ArrayList<>();
+        for (String customer : List.of(args).subList(3, args.length)) {
+            Counter counter = caller.counter(); // CXF makes one proxy at a time
+            sessions.add(threads.submit(() -> caller.session(counter, customer)));
+        }
+        boolean well = true;
+        for (Future<Boolean> session : sessions) {
+            well &= session.get();
+        }
+        BusFactory.getDefaultBus().shutdown(true);
+        System.exit(well ? 0 : 3);
+    }
+
+    private Counter counter() {
+        boolean reliable = way.startsWith("rm");
         JaxWsProxyFactoryBean factory = new JaxWsProxyFactoryBean();
         factory.setServiceClass(Counter.class);
-        factory.setAddress(args[0] + (reliable ? "rm" : args[1]));
+        factory.setAddress(url + (reliable ? "rm" : way));
         if (reliable) {
             factory.getFeatures().add(new WSAddressingFeature());
-            factory.getFeatures().add(Reliable.onCaller(args[1].substring(2), calls));
+            factory.getFeatures().add(Reliable.onCaller(way.substring(2), calls));
         }
         Counter counter = factory.create(Counter.class);
         if (!reliable) {
@@ -34,18 +61,20 @@ public final class Caller {
                     .getRequestContext()
                     .put(BindingProvider.SESSION_MAINTAIN_PROPERTY, true);
         }
-        int status = 0;
+        return counter;
+    }
+
+    private boolean session(Counter counter, String customer) {
         try {
             for (int call = 0; call < calls; call++) {
-                System.out.println("count " + counter.count(args[2]));
+                System.out.println(customer + " " + counter.count(customer));
             }
+            return true;
         } catch (WebServiceException fault) {
             System.out.println("fault " + fault.getMessage());
-            status = 3;
+            return false;
+        } finally {
+            ClientProxy.getClient(counter).destroy(); // ends the sequence
         }
-        ClientProxy.getClient(counter).destroy();
-        Bus bus = BusFactory.getDefaultBus();
-        bus.shutdown(true);
-        System.exit(status);
     }
 }
