@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stacks import HERE, build, need, run
+from stacks import HERE, build, fetch, need, run
 
 # A node needs some 60 MiB. The first compiler is enough, and two JVMs share one core with all else.
 _SMALL = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
@@ -24,8 +24,9 @@ def java(project: str, program: str) -> list[str]:
     sources = [home / "pom.xml", *home.glob("src/**/*.*")]
 
     def make(directory: Path) -> None:
-        goals = ["process-classes", "dependency:copy-dependencies"]
-        run([maven, "-B", "-q", f"-Dout={directory}", *goals], "mvn", cwd=home)
+        command = [maven, "-B", "-q", f"-Dout={directory}"]
+        fetch([*command, "dependency:copy-dependencies"], "mvn", cwd=home)
+        run([*command, "process-classes"], "mvn", cwd=home)
 
     made = build(project, sources, make)
     classes = f"{made / 'classes'}:{made / 'lib'}/*"

@@ -18,6 +18,7 @@ or, where a call is answered by a fault, `fault CODE`, and exits with 3. What is
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -112,19 +113,33 @@ def run(argv: Sequence[str], what: str, **kwargs) -> str:
     return done.stdout
 
 
+def fetch(argv: Sequence[str], what: str, **kwargs) -> None:
+    """Run the step of a build that needs the network. Without one the test is skipped, but not in
+    CI, where it would be missed."""
+    try:
+        run(argv, what, **kwargs)
+    except AssertionError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{what} cannot fetch its libraries: {error}"[:500])
+
+
 def build(name: str, sources: Sequence[Path], make: Callable[[Path], None]) -> Path:
     """The directory that `make` filled from these sources (and by this file), now or in an earlier
-    run."""
+    run. Runs at the same time wait for each other."""
     digest = hashlib.sha256()
     for source in sorted([*sources, Path(__file__)]):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     directory = BUILT / f"{name}-{digest.hexdigest()[:12]}"
-    if not (directory / "made").exists():
-        for old in BUILT.glob(f"{name}-*"):
-            shutil.rmtree(old)
-        directory.mkdir(parents=True)
-        make(directory)
-        (directory / "made").touch()
+    BUILT.mkdir(exist_ok=True)
+    with (BUILT / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / "made").exists():
+            for old in BUILT.glob(f"{name}-*"):
+                shutil.rmtree(old)
+            directory.mkdir()
+            make(directory)
+            (directory / "made").touch()
     return directory
 
 
@@ -162,7 +177,7 @@ def _node() -> list[str]:
         shutil.copy(package, directory)
         shutil.copy(script, directory)
         quiet = ["--no-audit", "--no-fund", "--omit=dev", "--ignore-scripts"]
-        run([npm, "install", *quiet], "npm install", cwd=directory)
+        fetch([npm, "install", *quiet], "npm", cwd=directory)
 
     return [node, str(build("node", [package, script], make) / "cart.js")]
 
@@ -206,6 +221,7 @@ def _go() -> list[str]:
     sources = [CLIENTS / "go/go.mod", CLIENTS / "go/go.sum", CLIENTS / "go/main.go"]
 
     def make(directory: Path) -> None:
+        fetch([go, "mod", "download"], "go", cwd=CLIENTS / "go")
         run([go, "build", "-o", str(directory / "cart"), "."], "go build", cwd=CLIENTS / "go")
 
     return [str(build("go", sources, make) / "cart")]

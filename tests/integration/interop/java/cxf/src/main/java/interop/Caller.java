@@ -2,6 +2,7 @@ package interop;
 
 import jakarta.xml.ws.BindingProvider;
 import jakarta.xml.ws.WebServiceException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -15,26 +16,29 @@ import org.apache.cxf.ws.addressing.WSAddressingFeature;
 /**
  * Callers at the same time, each with a session of its own.
  *
- * <p>Arguments: URL of the gateway, WAY, CALLS, CUSTOMER... WAY is "rm1.0" or "rm1.1" for
- * WS-ReliableMessaging, "cookie" for an HTTP session. For each call prints "CUSTOMER NODE COUNT",
- * where a fault answers it "fault TEXT", and then exits with 3.
+ * <p>Arguments: URL of the gateway, WAY, CALLS, a key store (see Secure), CUSTOMER... WAY is "rm1.0"
+ * or "rm1.1" for WS-ReliableMessaging, "sct" for WS-SecureConversation, "cookie" for an HTTP
+ * session. For each call prints "CUSTOMER NODE COUNT", where a fault answers it "fault TEXT", and
+ * then exits with 3.
  */
 public final class Caller {
     private final String url;
     private final String way;
     private final int calls;
+    private final String keys;
 
-    private Caller(String url, String way, int calls) {
+    private Caller(String url, String way, int calls, String keys) {
         this.url = url;
         this.way = way;
         this.calls = calls;
+        this.keys = keys;
     }
 
     public static void main(String[] args) throws Exception {
-        Caller caller = new Caller(args[0], args[1], Integer.parseInt(args[2]));
+        Caller caller = new Caller(args[0], args[1], Integer.parseInt(args[2]), args[3]);
         ExecutorService threads = Executors.newCachedThreadPool();
         List<Future<Boolean>> sessions = new ArrayList<>();
-        for (String customer : List.of(args).subList(3, args.length)) {
+        for (String customer : List.of(args).subList(4, args.length)) {
             Counter counter = caller.counter(); // CXF makes one proxy at a time
             sessions.add(threads.submit(() -> caller.session(counter, customer)));
         }
@@ -46,8 +50,9 @@ public final class Caller {
         System.exit(well ? 0 : 3);
     }
 
-    private Counter counter() {
+    private Counter counter() throws Exception {
         boolean reliable = way.startsWith("rm");
+        boolean secure = way.equals("sct");
         JaxWsProxyFactoryBean factory = new JaxWsProxyFactoryBean();
         factory.setServiceClass(Counter.class);
         factory.setAddress(url + (reliable ? "rm" : way));
@@ -55,8 +60,13 @@ public final class Caller {
             factory.getFeatures().add(new WSAddressingFeature());
             factory.getFeatures().add(Reliable.onCaller(way.substring(2), calls));
         }
+        if (secure) {
+            factory.getFeatures().add(new WSAddressingFeature());
+            factory.getFeatures().add(Secure.policy());
+            factory.setProperties(Secure.properties(Path.of(keys)));
+        }
         Counter counter = factory.create(Counter.class);
-        if (!reliable) {
+        if (way.equals("cookie")) {
             ((BindingProvider) counter)
                     .getRequestContext()
                     .put(BindingProvider.SESSION_MAINTAIN_PROPERTY, true);

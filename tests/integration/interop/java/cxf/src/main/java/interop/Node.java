@@ -7,6 +7,8 @@ import jakarta.servlet.http.HttpSession;
 import jakarta.xml.ws.WebServiceContext;
 import jakarta.xml.ws.handler.MessageContext;
 import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -17,13 +19,15 @@ import org.apache.cxf.transport.http_jetty.JettyHTTPServerEngineFactory;
 import org.apache.cxf.ws.addressing.WSAddressingFeature;
 
 /**
- * A node: the same service in two ways, each with sessions that only this process knows.
+ * A node: the same service in three ways, each with sessions that only this process knows.
  *
  * <p>/rm speaks WS-ReliableMessaging; CXF keeps the sequences in memory and answers UnknownSequence
- * to one that another node created. /cookie keeps an HTTP session; a caller who brings the cookie
- * of another node gets a fault.
+ * to one that another node created. /sct speaks WS-SecureConversation; CXF keeps the tokens in
+ * memory and refuses a stranger's. /cookie keeps an HTTP session; a caller who brings the cookie of
+ * another node gets a fault.
  *
- * <p>Arguments: the node's name. Prints "NAME ready http://127.0.0.1:PORT/" and runs until killed.
+ * <p>Arguments: the node's name, a key store (see Secure). Prints "NAME ready
+ * http://127.0.0.1:PORT/" and runs until killed.
  */
 public final class Node {
     private Node() {}
@@ -38,6 +42,13 @@ public final class Node {
         String url = "http://127.0.0.1:" + port + "/";
         publish(url + "rm", new ByCustomer(name), new WSAddressingFeature(), Reliable.onNode());
         publish(url + "cookie", new ByHttpSession(name));
+        Map<String, Object> secure = Secure.properties(Path.of(args[1]));
+        publish(
+                url + "sct",
+                new ByCustomer(name),
+                secure,
+                new WSAddressingFeature(),
+                Secure.policy());
         System.out.println(name + " ready " + url);
         Thread.currentThread().join();
     }
@@ -49,10 +60,16 @@ public final class Node {
     }
 
     private static void publish(String address, Counter counter, Feature... features) {
+        publish(address, counter, Map.of(), features);
+    }
+
+    private static void publish(
+            String address, Counter counter, Map<String, Object> properties, Feature... features) {
         JaxWsServerFactoryBean factory = new JaxWsServerFactoryBean();
         factory.setServiceClass(Counter.class);
         factory.setServiceBean(counter);
         factory.setAddress(address);
+        factory.setProperties(new HashMap<>(properties));
         factory.getFeatures().addAll(java.util.List.of(features));
         factory.create();
     }
