@@ -29,5 +29,6 @@ def java(project: str, program: str) -> list[str]:
         run([*command, "process-classes"], "mvn", cwd=home)
 
     made = build(project, sources, make)
-    classes = f"{made / 'classes'}:{made / 'lib'}/*"
+    modules = map(str, made.glob("lib/*.mar"))  # Axis2's, which `*` does not stand for
+    classes = ":".join([f"{made / 'classes'}", f"{made / 'lib'}/*", *modules])
     return [virtual_machine, *_SMALL, "-cp", classes, f"interop.{program}"]
