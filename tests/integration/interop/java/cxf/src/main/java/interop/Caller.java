@@ -5,16 +5,19 @@ import jakarta.xml.ws.WebServiceException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.apache.cxf.BusFactory;
 import org.apache.cxf.frontend.ClientProxy;
 import org.apache.cxf.jaxws.JaxWsProxyFactoryBean;
 import org.apache.cxf.ws.addressing.WSAddressingFeature;
 
 /**
- * Callers at the same time, each with a session of its own.
+ * Callers at the same time, each with a session of its own; nobody makes a second call, or ends,
+ * before all have made the first.
  *
  * <p>Arguments: URL of the gateway, WAY, CALLS, a key store (see Secure), CUSTOMER... WAY is "rm1.0"
  * or "rm1.1" for WS-ReliableMessaging, "sct" for WS-SecureConversation, "cookie" for an HTTP
@@ -27,19 +30,28 @@ public final class Caller {
     private final int calls;
     private final String keys;
 
-    private Caller(String url, String way, int calls, String keys) {
-        this.url = url;
-        this.way = way;
-        this.calls = calls;
-        this.keys = keys;
+    private final CyclicBarrier together;
+
+    private Caller(String[] args, int customers) {
+        url = args[0];
+        way = args[1];
+        calls = Integer.parseInt(args[2]);
+        keys = args[3];
+        together = new CyclicBarrier(customers);
     }
 
     public static void main(String[] args) throws Exception {
-        Caller caller = new Caller(args[0], args[1], Integer.parseInt(args[2]), args[3]);
+        List<String> customers = List.of(args).subList(4, args.length);
+        Caller caller = new Caller(args, customers.size());
+        List<Counter> counters = new ArrayList<>();
+        for (int at = 0; at < customers.size(); at++) {
+            counters.add(caller.counter()); // CXF makes one proxy at a time
+        }
         ExecutorService threads = Executors.newCachedThreadPool();
         List<Future<Boolean>> sessions = new ArrayList<>();
-        for (String customer : List.of(args).subList(4, args.length)) {
-            Counter counter = caller.counter(); // CXF makes one proxy at a time
+        for (int at = 0; at < customers.size(); at++) {
+            Counter counter = counters.get(at);
+            String customer = customers.get(at);
             sessions.add(threads.submit(() -> caller.session(counter, customer)));
         }
         boolean well = true;
@@ -74,11 +86,13 @@ public final class Caller {
         return counter;
     }
 
-    private boolean session(Counter counter, String customer) {
+    private boolean session(Counter counter, String customer) throws Exception {
         try {
             for (int call = 0; call < calls; call++) {
+                together.await(60, TimeUnit.SECONDS);
                 System.out.println(customer + " " + counter.count(customer));
             }
+            together.await(60, TimeUnit.SECONDS);
             return true;
         } catch (WebServiceException fault) {
             System.out.println("fault " + fault.getMessage());
