@@ -6,6 +6,7 @@ repository keeps the libraries over changes of the sources.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from stacks import HERE, build, fetch, need, run
@@ -25,8 +26,9 @@ def java(project: str, program: str) -> list[str]:
 
     def make(directory: Path) -> None:
         command = [maven, "-B", "-q", f"-Dout={directory}"]
-        fetch([*command, "dependency:copy-dependencies"], "mvn", cwd=home)
-        run([*command, "process-classes"], "mvn", cwd=home)
+        options = os.environ | {"MAVEN_OPTS": " ".join(_SMALL)}
+        fetch([*command, "dependency:copy-dependencies"], "mvn", cwd=home, env=options)
+        run([*command, "process-classes"], "mvn", cwd=home, env=options)
 
     made = build(project, sources, make)
     modules = map(str, made.glob("lib/*.mar"))  # Axis2's, which `*` does not stand for
