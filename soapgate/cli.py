@@ -387,7 +387,7 @@ def _explained(
     from soapgate.core.errors import Failure
     from soapgate.core.explain import explain, refused
     from soapgate.edge.http11 import HeadLimits
-    from soapgate.messages import kind_of, read_message
+    from soapgate.edge.messages import kind_of, read_message
     from soapgate.problems import unknown_name
 
     if service is not None and service not in config.service:

@@ -315,10 +315,10 @@ def test_the_shape_for_machines_is_the_documented_one():
     (reading,) = said["readings"]
     assert list(reading) == [
         "direction", "outcome", "detail", "soap", "fault", "read", "size", "profiles", "order",
-        "would", "refusal",
+        "would", "hints", "verdict", "refusal",
     ]  # fmt: skip
     assert list(reading["profiles"][0]["places"][0]) == ["use", "location", "met", "ids"]
-    assert list(reading["order"][0]) == ["profile", "id", "bindable"]
+    assert list(reading["order"][0]) == ["profile", "id", "bindable", "pin"]
     assert list(reading["order"][0]["id"]) == ["hash", "length", "clear"]
 
 
