@@ -21,13 +21,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from soapgate import units
 from soapgate.core.errors import ConfigError
-from soapgate.core.explain import View
+from soapgate.core.explained import View
 from soapgate.core.pins import Lifetime
 from soapgate.core.pool import WEIGHT_MAX, Backend, Health
 from soapgate.core.profiles import Profile, catalogue
 from soapgate.core.routing import Terms
 from soapgate.core.scanner import ScanLimits
 from soapgate.core.services import Rule
+from soapgate.edge.http11 import HeadLimits
 from soapgate.problems import not_toml
 
 if TYPE_CHECKING:
@@ -177,6 +178,11 @@ class Limits(Table):
             id_bytes=self.id,
             inflate_ratio=self.inflate_ratio,
         )
+
+    @property
+    def heads(self) -> HeadLimits:
+        """What the head of an HTTP message is held to."""
+        return HeadLimits(self.head, self.fields, self.target)
 
 
 class Timeouts(Table):

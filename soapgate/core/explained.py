@@ -190,8 +190,15 @@ class Explanation:
         return self.refusal is not None or any(one.refusal is not None for one in self.readings)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: the fields as named here, in all depths."""
-        return asdict(self)
+        """For JSON: the fields as named here, in all depths, with lists for tuples."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True, slots=True)
