@@ -194,6 +194,36 @@ class Explanation:
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
 
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Explanation:
+        """What `to_dict` made. Raises KeyError or TypeError for what it did not make."""
+        return cls(**{**told, "readings": tuple(map(_reading, told["readings"]))})
+
+
+def _reading(told: Mapping[str, Any]) -> Reading:
+    looked = [
+        Looked(one["profile"], tuple(_place(place) for place in one["places"]))
+        for one in told["profiles"]
+    ]
+    order = [
+        Ranked(**{**one, "id": Id(**one["id"]), "pin": one["pin"] and Standing(**one["pin"])})
+        for one in told["order"]
+    ]
+    rest = {name: tuple(told[name]) for name in ("would", "hints")}
+    verdict = told["verdict"] and _verdict(told["verdict"])
+    return Reading(
+        **{**told, **rest, "profiles": tuple(looked), "order": tuple(order), "verdict": verdict}
+    )
+
+
+def _place(told: Mapping[str, Any]) -> Place:
+    return Place(**{**told, "ids": tuple(Id(**one) for one in told["ids"])})
+
+
+def _verdict(told: Mapping[str, Any]) -> Verdict:
+    conflicts = tuple(Conflict(**one) for one in told["conflicts"])
+    return Verdict(**{**told, "candidates": tuple(told["candidates"]), "conflicts": conflicts})
+
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):

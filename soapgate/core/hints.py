@@ -149,7 +149,7 @@ def _inside(sight: Sight, profiles: Iterable[Profile], direction: Direction) -> 
                 continue
             there, elsewhere = (blocks, first) if at.part == "Header" else (first, blocks)
             if at.part == "Body":
-                starts.append(_test(at.steps[0].name))
+                starts.append(_first(at))
             for hint in _near(at, there, elsewhere):
                 said.add(hint)
                 yield f"{profile.name}: {hint}"
@@ -284,6 +284,11 @@ def _some(names: Iterable[str]) -> str:
     listed = list(dict.fromkeys(names))
     more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
     return ", ".join(listed[:SHOWN]) + more
+
+
+def _first(at: SoapPath) -> str:
+    """The first step of a location, as it is written."""
+    return at.text.partition("/")[2].lstrip("/").partition("/")[0]
 
 
 def _test(name: NameTest) -> str:

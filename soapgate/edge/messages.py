@@ -38,9 +38,11 @@ _HEAD_KEPT = frozenset((b"content-type", b"content-encoding", b"soapaction"))
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """One message of a file, or why the gateway would refuse it (then `message` is None)."""
+    """One message of a file, or why the gateway would refuse it (then `message` is None). `raw`:
+    the bytes of the file that it is, all that are left for the last."""
 
     kind: Kind
+    raw: bytes
     message: Message | None
     failure: Failure | None = None
 
@@ -60,12 +62,13 @@ def read_messages(data: bytes, limits: HeadLimits) -> list[Saved]:
     while True:
         kind = kind_of(data)
         try:
-            message, data = _next(data, kind, limits)
+            message, rest = _next(data, kind, limits)
         except Failure as failure:
-            return [*saved, Saved(kind, None, failure)]
-        more = kind_of(data) != "envelope"
+            return [*saved, Saved(kind, data, None, failure)]
+        more = kind_of(rest) != "envelope"
         if not (more and 100 <= message.status < 200):
-            saved.append(Saved(kind, message))
+            saved.append(Saved(kind, data[: len(data) - len(rest)], message))
+        data = rest
         if not more:
             return saved
 

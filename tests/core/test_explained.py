@@ -1,8 +1,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
-from soapgate.core.explained import Explanation, Message, Reading, Shown
+import pytest
+
+from soapgate.core.explained import (
+    Conflict,
+    Explanation,
+    Id,
+    Looked,
+    Message,
+    Place,
+    Ranked,
+    Reading,
+    Shown,
+    Standing,
+    Verdict,
+)
 from soapgate.core.pins import Keys
 from soapgate.core.scanned import Found
 
@@ -27,10 +42,29 @@ def test_an_id_is_shown_as_the_head_of_its_key_and_in_clear_only_when_asked_for(
 
 
 def test_an_explanation_is_refused_when_any_part_of_it_is():
-    from dataclasses import replace
-
     said = Explanation("request", "s", "", "", "", 0, "plain", "", "utf-8", (READING,), None)
     assert not said.refused
     assert replace(said, refusal="why").refused
     assert replace(said, readings=(READING, replace(READING, refusal="why"))).refused
     assert json.loads(json.dumps(said.to_dict()))["readings"][0]["hints"] == []
+
+
+def test_an_explanation_comes_back_from_json_as_it_was():
+    one = Id("0123abcd", 3, None)
+    verdict = Verdict("pinned", "bound", "b1", ("b1",), "p", "x", (Conflict("q", "y", "b2"),), None)
+    reading = replace(
+        READING,
+        profiles=(Looked("p", (Place("lookup", "cookie:a", True, (one,)),)),),
+        order=(Ranked("p", one, True, Standing("pinned", "b1", False)), Ranked("q", one, False)),
+        would=("a", "b"),
+        hints=("c",),
+        verdict=verdict,
+    )
+    said = Explanation("request", "s", "h", "/", "", 0, "plain", "", "utf-8", (reading,), None)
+    assert Explanation.from_dict(json.loads(json.dumps(said.to_dict()))) == said
+
+
+@pytest.mark.parametrize("told", [{}, {"readings": [{}]}, {"readings": [], "colour": "red"}])
+def test_what_is_no_explanation_is_none(told):
+    with pytest.raises((KeyError, TypeError)):
+        Explanation.from_dict(told)

@@ -97,7 +97,7 @@ def test_a_path_that_goes_part_of_the_way_says_where_it_ends(block, wanted, word
 def test_a_body_that_is_not_read_on_names_its_first_child():
     said = only(request(envelope("", f"<s:add>{SECRET}</s:add>")), profile(bind=["Body/shop:open"]))
     assert "first child is add (urn:example:shop)" in said
-    assert "begin with open in urn:example:shop" in said
+    assert said.endswith("begin with shop:open")
 
 
 def test_an_encrypted_body_and_header_are_said():

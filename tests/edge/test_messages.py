@@ -108,10 +108,11 @@ def test_the_messages_of_a_kept_connection_are_read_one_by_one():
     one = http(b"POST /a HTTP/1.1", b"Host: h", b"Content-Length: 3", body=b"abc")
     two = http(b"GET /b HTTP/1.1", b"Host: h")
     saved = read_messages(one + two + b"\r\n", LIMITS)
-    assert [(one.kind, one.message.target, one.message.body) for one in saved] == [
+    assert [(each.kind, each.message.target, each.message.body) for each in saved] == [
         ("request", b"/a", b"abc"),
         ("request", b"/b", b""),
     ]
+    assert [each.raw for each in saved] == [one, two]
 
 
 def test_an_interim_response_is_none_of_the_messages():
