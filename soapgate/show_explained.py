@@ -35,7 +35,7 @@ def messages(
             continue
         if len(told) > 1:
             console.print()
-            console.rule(Text(one.name, style="bold"), align="left", characters="=")
+            console.print(Text(one.name, style="bold underline"), soft_wrap=True)
         explanation(console, one.said, everything=everything, hashes=hashes)
     if len(told) > 1:
         summed(console, summary(told))

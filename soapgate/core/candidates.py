@@ -182,8 +182,7 @@ def insides(conversation: Sequence[Message], prefixes: Prefixes) -> list[Inside]
 
 
 def _within(value: str, text: str) -> bool:
-    worth = looks_like(value)[1]
-    return worth >= WORTH and len(value) < len(text) and value in text
+    return len(value) < len(text) and value in text and looks_like(value)[1] >= WORTH
 
 
 def is_dull(value: str) -> bool:

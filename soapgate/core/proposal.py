@@ -8,6 +8,7 @@ prefixes of the messages, under the names of the configuration's tables.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ def _found(plan: Plan, message: Message, limits: ScanLimits) -> list[Found]:
 def _toml(name: str, uses: Mapping[str, Sequence[str]], prefixes: Prefixes) -> str:
     lines = []
     written = " ".join(at for places in uses.values() for at in places)
-    declared = {p: uri for p, uri in prefixes.declared.items() if f"{p}:" in written}
+    declared = {p: uri for p, uri in prefixes.declared.items() if _names(p, written)}
     if declared:
         lines += ["[namespaces]", *(f"{_key(p)} = {_text(uri)}" for p, uri in declared.items()), ""]
     lines.append(f"[profile.{_key(name)}]")
@@ -155,6 +156,10 @@ def _toml(name: str, uses: Mapping[str, Sequence[str]], prefixes: Prefixes) -> s
     for use, places in uses.items():
         lines.append(f"{use:{width}} = [{', '.join(map(_text, places))}]")
     return "\n".join(lines) + "\n"
+
+
+def _names(prefix: str, written: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(prefix)}:", written) is not None
 
 
 def _key(name: str) -> str:

@@ -20,7 +20,7 @@ from lxml import etree
 
 from soapgate.core import carriers
 from soapgate.core.explained import Message
-from soapgate.core.locations import MAX_LENGTH
+from soapgate.core.locations import MAX_LENGTH, check_namespace
 from soapgate.core.matching import text_of
 from soapgate.core.ns import PREFIXES
 from soapgate.core.scanner import ScanLimits
@@ -61,10 +61,12 @@ class Sighting:
 
 class Prefixes:
     """Prefixes for the namespaces of some messages: those that every configuration knows, else
-    those that the messages use, made unique. `declared`: prefix -> namespace, of the others."""
+    those that the messages use, made unique. `declared`: prefix -> namespace, of the others;
+    `names`: Clark name -> how it is written."""
 
     def __init__(self) -> None:
         self.declared: dict[str, str] = {}
+        self.names: dict[str, str] = {}
         self._of: dict[str, str] = {}
         for prefix, uris in PREFIXES.items():
             for uri in uris:
@@ -138,19 +140,23 @@ def _of_envelope(message: Message, prefixes: Prefixes) -> Iterator[_Raw]:
     blocks = [("Header", block) for block in _elements(sight.header)]
     if sight.child is not None:
         blocks.append(("Body", sight.child))
-    count = 0
+    left = PLACES
     for part, block in blocks:
-        for element in block.iter(etree.Element):
-            path: list[str] | None = None
+        waiting = [(block, f"{part}/", f"{part}/")]
+        while waiting:
+            element, plain, apart = waiting.pop()
+            step = _name(str(element.tag), element, prefixes)
+            plain += step
+            apart += step + _telling(element, prefixes)
             for name, value in _values(element):
-                path = path or [_path(part, block, element, prefixes, tell) for tell in (0, 1)]
-                last = element if name is None else name
                 at = f"/@{_name(name, element, prefixes)}" if name is not None else ""
-                plain, apart = (one + at for one in path)
-                yield plain, part, etree.QName(last).localname, value, apart
-                count += 1
-                if count >= PLACES:
+                last = etree.QName(element.tag if name is None else name).localname
+                yield plain + at, part, last, value, apart + at
+                left -= 1
+                if not left:
                     return
+            children = _elements(element)
+            waiting += [(one, f"{plain}/", f"{apart}/") for one in reversed(children)]
 
 
 def _values(element: etree._Element) -> Iterator[tuple[str | None, str]]:
@@ -163,25 +169,20 @@ def _values(element: etree._Element) -> Iterator[tuple[str | None, str]]:
             yield str(name), str(value).strip()
 
 
-def _path(
-    part: str, block: etree._Element, element: etree._Element, prefixes: Prefixes, tell: int
-) -> str:
-    """The location of an element; with `tell` each step that has likes beside it says which."""
-    steps = []
-    at: etree._Element | None = element
-    while at is not None:
-        step = _name(str(at.tag), at, prefixes)
-        steps.append(step + (_telling(at, prefixes) if tell else ""))
-        at = at.getparent() if at is not block else None
-    return "/".join([part, *reversed(steps)])
-
-
 def _name(tag: str, element: etree._Element, prefixes: Prefixes) -> str:
-    name = etree.QName(tag)
-    if not name.namespace:
-        return name.localname
-    wish = next((p for p, uri in element.nsmap.items() if p and uri == name.namespace), None)
-    return f"{prefixes.of(name.namespace, wish)}:{name.localname}"
+    known = prefixes.names.get(tag)
+    if known is None:
+        name = etree.QName(tag)
+        known = name.localname
+        if name.namespace and check_namespace(name.namespace):
+            known = f"*:{known}"
+        elif name.namespace:
+            wish = next(
+                (p for p, uri in element.nsmap.items() if p and uri == name.namespace), None
+            )
+            known = f"{prefixes.of(name.namespace, wish)}:{known}"
+        prefixes.names[tag] = known
+    return known
 
 
 def _telling(element: etree._Element, prefixes: Prefixes) -> str:
