@@ -282,6 +282,7 @@ class ServiceConfig(Table):
     unknown: Literal["balance", "fault"] = "balance"
     idempotent: Words = ()
     fast_infoset: Literal["hide", "pass"] = "hide"
+    explain_header: bool = False
 
     @property
     def terms(self) -> Terms:

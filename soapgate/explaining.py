@@ -27,7 +27,7 @@ from soapgate.core.explain import explain, refused
 from soapgate.core.explained import Explanation
 from soapgate.core.pins import Keys
 from soapgate.edge.http11 import HeadLimits
-from soapgate.edge.messages import Saved, read_messages
+from soapgate.edge.messages import MESSAGE_BYTES, Saved, read_messages
 from soapgate.problems import unknown_name
 from soapgate.remote import Remote, RemoteError
 
@@ -104,6 +104,8 @@ class There:
         self.limits = HeadLimits(bytes=FILE_BYTES, fields=FILE_BYTES, target=FILE_BYTES)
 
     def explain(self, saved: Saved, action: str) -> Explanation:
+        if len(saved.raw) > MESSAGE_BYTES:  # it would not read so much to say so
+            raise RemoteError(f"a gateway takes messages of up to {MESSAGE_BYTES} bytes", TOO_LARGE)
         body: dict[str, object] = {"message": base64.b64encode(saved.raw).decode("ascii")}
         if self._service is not None:
             body["service"] = self._service

@@ -36,7 +36,6 @@ LATER: dict[tuple[str, ...], str] = {
     ("pool", "*", "health", "expect"): "health is a TCP connect",
     ("service", "*", "affinity_cookie"): "the gateway issues no cookie of its own",
     ("service", "*", "rewrite_addresses"): "addresses in messages stay as they are",
-    ("service", "*", "explain_header"): "the log line says what happened",
     ("service", "*", "scope"): "the ids of every service are its own",
 }
 

@@ -210,6 +210,7 @@ class Gateway(TwistedService):
             max_body=limits.max_body,
             keep=limits.keep_for_retry,
             hide_fast_infoset=config.fast_infoset == "hide",
+            explain=config.explain_header,
         )
 
     def _info(self, name: str) -> ServiceInfo:

@@ -73,10 +73,10 @@ def line(told: Told) -> Text:
     if said.refusal is not None:
         return name + Text(f"{kind}  ") + Text(f"refused: {said.refusal}", style="red")
     text = name + Text(kind)
-    for reading in said.readings:
-        if len(said.readings) > 1 and (reading.order or reading.refusal):
-            text += Text(f"  as a {reading.direction}:")
-        text += _brief(reading)
+    telling = [one for one in said.readings if one.order or one.refusal] or said.readings[:1]
+    for reading in telling:
+        which = f"  as a {reading.direction}:" if len(said.readings) > 1 else ""
+        text += Text(which if reading.order or reading.refusal else "") + _brief(reading)
     return text
 
 

@@ -241,8 +241,8 @@ BAD = {
         "[service.s] rewrite_addresses = true: not yet: addresses in messages stay as they are",
     ),
     "an explaining header": (
-        "[service.s]\nexplain_header = true\n",
-        "[service.s] explain_header = true: not yet: the log line says what happened",
+        '[service.s]\nexplain_header = "yes"\n',
+        '[service.s] explain_header = "yes": allowed are true, false',
     ),
 }
 

@@ -182,6 +182,15 @@ def test_a_message_that_is_too_long_for_it_is_told(recording):
     assert [one.error for one in said] == ["the message is over 7 bytes"] * 2
 
 
+def test_what_it_will_not_read_is_not_sent(tmp_path):
+    path = tmp_path / "long.xml"
+    path.write_bytes(b"x" * (1024 * 1024 + 1))
+    gateway = Gateway()
+    (one,) = tell([path], There(gateway), "")
+    assert "up to 1048576 bytes" in one.error
+    assert gateway.asked == []
+
+
 @pytest.mark.parametrize("answer", [{}, {"readings": 7}, "text"])
 def test_an_answer_of_another_version_is_known(recording, answer):
     with pytest.raises(RemoteError, match="another version"):

@@ -18,9 +18,8 @@ from dataclasses import replace
 from soapgate.core.explain import refused
 from soapgate.core.foretell import Live, foretell
 from soapgate.edge.adminapi import Call, Refused, Reply
-from soapgate.edge.messages import read_messages
+from soapgate.edge.messages import MESSAGE_BYTES, read_messages
 
-MESSAGE_BYTES = 1024 * 1024  # of the message itself; a scan looks at far less
 BODY_BYTES = MESSAGE_BYTES * 4 // 3 + 16 * 1024  # of it in base64, with room for the rest
 FIELDS = ("message", "service", "action")
 

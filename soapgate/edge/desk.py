@@ -32,7 +32,8 @@ class Service:
     `queue`: seconds a request waits for a place of a full backend; `tries`: how many connections
     are attempted for one request; `max_body`: most octets of a request body, 0 for no bound;
     `keep`: most octets of a body that is kept for another try once bytes of it were sent;
-    `hide_fast_infoset`: take it out of Accept where profiles look into XML.
+    `hide_fast_infoset`: take it out of Accept where profiles look into XML; `explain`: responses
+    say what happened to stickiness.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Service:
     max_body: int = 0
     keep: int = 64 * 1024
     hide_fast_infoset: bool = True
+    explain: bool = False
     request_shapes: Shapes = field(init=False)
     response_shapes: Shapes = field(init=False)
 
@@ -74,12 +76,13 @@ class Asked:
     """What a request head says.
 
     `found` and `ends` are ids and markers outside the body; `envelope`: the service's profiles
-    look into bodies; `plain`: a body can be an envelope in UTF-8 as it is.
+    look into bodies; `plain`: a body can be an envelope in UTF-8 as it is; `explain`: the answer
+    says what happened to stickiness.
     """
 
     __slots__ = (
-        "_peer", "_scheme", "_traces", "action", "ends", "envelope", "found", "less", "method",
-        "plain", "service", "tables",
+        "_peer", "_scheme", "_traces", "action", "ends", "envelope", "explain", "found", "less",
+        "method", "plain", "service", "tables",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, head: RequestHead, facts: HttpFacts) -> None:
@@ -91,6 +94,7 @@ class Asked:
         self.found: list[Found] = []
         self.ends: list[Found] = []
         self.envelope = False
+        self.explain = self.service is not None and self.service.explain
         self.less = False  # whether its Accept offers more than should go on
         self.plain = plain(head)
         self._peer = self._scheme = b""

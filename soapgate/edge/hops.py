@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from soapgate.core.faults import Answer
+from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.framing import CHUNKED, UNTIL_CLOSE
 from soapgate.edge.http11 import RequestHead, ResponseHead, without_coding
 
@@ -65,6 +66,18 @@ def last_hop(
     elif request.minor == 0:
         extra += b"Connection: keep-alive\r\n"
     return b"%b%b\r\n" % (forward, extra), unbounded and request.minor > 0, keep
+
+
+def explained(message: bytes, record: ExchangeRecord) -> bytes:
+    """A response's head, perhaps with its body, and in it the line that says what happened to
+    stickiness: the code, and the words of the log. Names of the configuration, and nothing of an
+    id, not even its key."""
+    said = (("route", record.route), ("reason", record.reason))
+    named = (("backend", record.backend), ("profile", record.profile))
+    words = "".join(f"; {name}={value}" for name, value in (*said, *named) if value)
+    line = f"X-Soapgate: {record.sticky}{words}\r\n".encode("ascii", "replace")
+    head, end, body = message.partition(b"\r\n\r\n")
+    return b"%b\r\n%b%b%b" % (head, line, end[2:], body)
 
 
 def own_answer(answer: Answer, *, body: bool, keep: bool) -> bytes:

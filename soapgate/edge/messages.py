@@ -24,6 +24,8 @@ from soapgate.edge.http11 import (
     soap_action,
 )
 
+MESSAGE_BYTES = 1024 * 1024  # of one that a gateway is asked about; a scan looks at far less
+
 _REQUEST = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,31} [^\r\n]{1,65536}? HTTP/[0-9]")
 _RESPONSE = re.compile(rb"HTTP/[0-9]")
 _MIME_HEAD = re.compile(

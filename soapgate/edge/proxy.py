@@ -31,20 +31,16 @@ from soapgate.edge.downstream import Downstream
 from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.flow import Flow, Outlet, Whole
 from soapgate.edge.framing import CHUNKED, Length
-from soapgate.edge.hops import REDISPATCHED, last_hop, own_answer, without_fast_infoset
+from soapgate.edge.hops import REDISPATCHED, explained, last_hop, own_answer, without_fast_infoset
 from soapgate.edge.http11 import RequestHead, ResponseHead
 from soapgate.edge.scanning import Unreadable, scan_body
-from soapgate.edge.steps import Steps
+from soapgate.edge.steps import ClientLeft, Steps
 from soapgate.edge.upstream import Dialer, UpstreamConnection
 
 _log = Logger()
 
 _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))  # RFC 9110 9.2.1
 _GATEWAY_ERRORS = frozenset((502, 503, 504))
-
-
-class ClientLeft(Exception):
-    """The client closed its connection before its answer was whole."""
 
 
 class Exchange(Steps):
@@ -163,6 +159,7 @@ class Exchange(Steps):
             if identity is not None:
                 record.profile, record.key = identity.profile, identity.key
             if isinstance(decision, Refusal):
+                record.told = record.told[0], self._found, self._identities
                 raise Failure("internal", decision.reason, decision.detail, retry_safe=True)
             backend = decision.backend
             if identity is not None and (decision.reason != "bound" or len(self._identities) > 1):
@@ -173,6 +170,7 @@ class Exchange(Steps):
             self._route = decision
             record.route, record.reason = decision.kind, decision.reason
             record.backend = backend
+            record.told = decision, self._found, self._identities
             if decision.conflicts:
                 record.conflicts = decision.conflicts
                 self._desk.metrics.id_conflicts += decision.conflicts
@@ -292,6 +290,8 @@ class Exchange(Steps):
         self._outlet = outlet = Outlet(self._downstream.transport, chunked=chunked)
         self._answered = True
         record.status = reply.status
+        if self._said.explain:
+            head = explained(head, record)
         if flow.done and not chunked:
             outlet.write(b"".join([head, *pieces]))
         else:
@@ -335,11 +335,12 @@ class Exchange(Steps):
         named = [*learned, *self._found, *ends]
         if learned:
             self._record.learned = len(learned)
-            self._desk.metrics.learn_conflicts += await service.affinity.learn(
+            self._record.clashes = await service.affinity.learn(
                 named, self._record.backend, self._identity, self._now
             )
+            self._desk.metrics.learn_conflicts += self._record.clashes
         if ends:
-            await service.affinity.end(named, self._now)
+            self._record.ended = await service.affinity.end(named, self._now)
 
     def _ask(self) -> None:
         """`Expect: 100-continue` is answered when the body is wanted, and only then."""
@@ -398,14 +399,14 @@ class Exchange(Steps):
             relates_to=scanned.message_id if scanned else None,
         )
         record.status = reply.status
-        head = self._head
-        flow = self._flow
+        head, flow = self._head, self._flow
         keep = head is not None and head.keep_alive and flow.done and head.minor == 1
         keep = keep and not self._downstream.closing
         self._outlet = outlet = Outlet(self._downstream.transport, chunked=False)
         self._answered = True
         body = head is None or head.method != b"HEAD"
-        outlet.write(own_answer(reply, body=body, keep=keep))
+        raw = own_answer(reply, body=body, keep=keep)
+        outlet.write(explained(raw, record) if self._said and self._said.explain else raw)
         if flow is not None and not flow.done:
             flow.drop()
         self._finish(keep=keep)

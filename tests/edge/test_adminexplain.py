@@ -17,8 +17,9 @@ from soapgate.core.routing import Terms
 from soapgate.core.scanner import ScanLimits
 from soapgate.core.services import Rule
 from soapgate.edge.adminapi import Call, Refused, ServiceInfo
-from soapgate.edge.adminexplain import MESSAGE_BYTES, explain
+from soapgate.edge.adminexplain import explain
 from soapgate.edge.http11 import HeadLimits
+from soapgate.edge.messages import MESSAGE_BYTES
 from soapgate.stores.memory import MemoryStore
 
 NOW = 1_700_000_000.0
