@@ -182,6 +182,9 @@ class _Still:
     async def lookup(self, key: bytes) -> Pin | None:
         return await self._store.lookup(key)
 
+    def glance(self, key: bytes) -> Pin | None:
+        return self._store.glance(key)
+
     async def bind(self, key: bytes, pin: Pin) -> Pin:
         return await self._store.lookup(key) or pin
 

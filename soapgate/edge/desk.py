@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from soapgate.core.affinity import Affinity
 from soapgate.core.encodings import readable_as_it_is
-from soapgate.core.plan import HttpFacts, Plan
+from soapgate.core.plan import HttpFacts, Plan, ResponseWatch
 from soapgate.core.pool import Member, Pool
 from soapgate.core.routing import Terms
 from soapgate.core.scanned import Found, ScanLimits
@@ -22,6 +22,7 @@ from soapgate.edge.exchangelog import ExchangeLog
 from soapgate.edge.hops import traces
 from soapgate.edge.http11 import RequestHead, ResponseHead, soap_action
 from soapgate.edge.metrics import Metrics
+from soapgate.edge.rewriting import Addresses
 from soapgate.edge.upstream import Dialer
 
 
@@ -32,8 +33,9 @@ class Service:
     `queue`: seconds a request waits for a place of a full backend; `tries`: how many connections
     are attempted for one request; `max_body`: most octets of a request body, 0 for no bound;
     `keep`: most octets of a body that is kept for another try once bytes of it were sent;
-    `hide_fast_infoset`: take it out of Accept where profiles look into XML; `explain`: responses
-    say what happened to stickiness.
+    `hide_fast_infoset`: take it out of Accept where profiles look into XML; `addresses`: what is
+    done about those of backends in responses; `explain`: responses say what happened to
+    stickiness.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Service:
     keep: int = 64 * 1024
     hide_fast_infoset: bool = True
     explain: bool = False
+    addresses: Addresses | None = None
     request_shapes: Shapes = field(init=False)
     response_shapes: Shapes = field(init=False)
 
@@ -77,11 +80,12 @@ class Asked:
 
     `found` and `ends` are ids and markers outside the body; `envelope`: the service's profiles
     look into bodies; `plain`: a body can be an envelope in UTF-8 as it is; `explain`: the answer
-    says what happened to stickiness.
+    says what happened to stickiness; `fast`: it may go the short way.
     """
 
     __slots__ = (
-        "_peer", "_scheme", "_traces", "action", "ends", "envelope", "explain", "found", "less",
+        "_peer", "_scheme", "_traces", "action", "ends", "envelope", "explain", "fast", "found",
+        "less",
         "method", "plain", "service", "tables",
     )  # fmt: skip
 
@@ -107,6 +111,16 @@ class Asked:
                 self.less = any(b"fastinfoset" in one.lower() for one in offers)
             for one in watch.http(facts):
                 (self.ends if one.use == "end" else self.found).append(one)
+        # nothing about the head asks for the long way (see `soapgate.edge.fastpath`)
+        self.fast = not (
+            self.service is None
+            or self.ends
+            or self.less
+            or self.explain
+            or (self.envelope and not self.plain)
+            or head.method == b"HEAD"
+            or (self.service.addresses is not None and self.service.addresses.rewrites)
+        )
 
     def traces(self, head: RequestHead, peer: bytes, scheme: bytes) -> bytes:
         """The lines the request gets on its way; kept for the client that asked last."""
@@ -126,6 +140,16 @@ def asked(desk: Desk, head: RequestHead, facts: Callable[[RequestHead], HttpFact
     if known.service is None or not known.service.plan.request.looks_at_client:
         head.notes["asked"] = known
     return known
+
+
+def silent(head: ResponseHead, watch: ResponseWatch) -> bool:
+    """Whether a response head has nothing that `watch` looks at."""
+    if not watch.looks_at_head or head.notes.get("silent") is watch:
+        return True
+    if watch.may_look_at(head.fields):
+        return False
+    head.notes["silent"] = watch
+    return True
 
 
 def plain(head: RequestHead | ResponseHead) -> bool:

@@ -40,17 +40,17 @@ from soapgate.edge.upstream import Dialer, UpstreamConnection
 _log = Logger()
 
 _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))  # RFC 9110 9.2.1
-_GATEWAY_ERRORS = frozenset((502, 503, 504))
+GATEWAY_ERRORS = frozenset((502, 503, 504))
 
 
 class Exchange(Steps):
     """One request and its response."""
 
-    # What an exchange begins with stands here and not in `__init__`: most of it never changes,
-    # and setting it would cost a microsecond a request.
+    # What an exchange begins with: to set it in `__init__` would cost a microsecond a request.
     _answered = False  # bytes of an answer went down
     _asked_for_body = False
     _ends: Sequence[Found] = ()  # markers of the request
+    _flow: Flow | Whole = None  # type: ignore[assignment]  # set by start()
     _excluded: frozenset[str] = frozenset()  # backends tried in vain
     _found: Sequence[Found] = ()  # ids of the request
     _fresh = False  # whether this exchange is the one that bound its id
@@ -73,7 +73,6 @@ class Exchange(Steps):
         self._desk = desk
         self._downstream = downstream
         self._head: RequestHead = head  # type: ignore[assignment]  # a refusal looks first
-        self._flow: Flow | Whole = None  # type: ignore[assignment]  # set by start()
         self._now = now
         self._record = record = ExchangeRecord()
         record.client = downstream.peer
@@ -81,21 +80,29 @@ class Exchange(Steps):
 
     # The story
 
-    async def _story(self) -> None:
-        service = self._accept()
-        await self._identify(service)
+    async def _story(self, upstream: UpstreamConnection | None = None) -> None:
+        # with `upstream` the request is on its way there already (`soapgate.edge.fastpath`)
+        service = self._accept() if upstream is None else self._said.service
+        assert service is not None
+        if upstream is None:
+            await self._identify(service)
         while True:
-            backend = await self._look_up(service)
             try:
-                upstream = await self._connect(service, backend)
-                self._forward(service, upstream)
+                if upstream is None:
+                    backend = await self._look_up(service)
+                    upstream = await self._connect(service, backend)
+                    self._forward(service, upstream)
                 reply = await self._response(upstream)
                 break
             except Failure as failure:
                 if not self._may_retry(service, failure):
                     raise
                 self._desk.metrics.retries += 1
+                upstream = None
         pieces = await self._learn(service, upstream, reply)
+        told = service.addresses
+        if told and (told.rewrites or self._record.learned or self._route.kind != "pinned"):
+            reply, pieces = await told.settle(self._head, self._downstream, reply, upstream, pieces)
         await self._release(upstream, reply, pieces)
 
     def _accept(self) -> Service:
@@ -159,7 +166,6 @@ class Exchange(Steps):
             if identity is not None:
                 record.profile, record.key = identity.profile, identity.key
             if isinstance(decision, Refusal):
-                record.told = record.told[0], self._found, self._identities
                 raise Failure("internal", decision.reason, decision.detail, retry_safe=True)
             backend = decision.backend
             if identity is not None and (decision.reason != "bound" or len(self._identities) > 1):
@@ -170,7 +176,6 @@ class Exchange(Steps):
             self._route = decision
             record.route, record.reason = decision.kind, decision.reason
             record.backend = backend
-            record.told = decision, self._found, self._identities
             if decision.conflicts:
                 record.conflicts = decision.conflicts
                 self._desk.metrics.id_conflicts += decision.conflicts
@@ -256,18 +261,16 @@ class Exchange(Steps):
         self._stage = "learn"
         watch = service.plan.response
         found = watch.http(HttpFacts(b"", reply.fields), self._now) if watch.looks_at_head else []
-        fault = reply.status >= 400
-        flow = upstream.flow
+        fault, flow = reply.status >= 400, upstream.flow
         assert flow is not None
-        pieces = flow.take()
-        scanned = None
+        pieces, scanned = flow.take(), None
         if (watch.needs_envelope or self._ends) and (flow.received or not flow.done):
             scanned = await self._scan_reply(service, reply, flow, pieces)
         if scanned is not None:
             found += scanned.found
             fault = fault or scanned.fault is True
         # an answer speaks for its backend, unless it is a gateway's excuse without an envelope
-        excuse = reply.status in _GATEWAY_ERRORS and (scanned is None or scanned.soap is None)
+        excuse = reply.status in GATEWAY_ERRORS and (scanned is None or scanned.soap is None)
         if upstream.member.mark(not excuse):
             self._desk.flipped(service.pool, upstream.member)
         if found or self._ends:
@@ -291,7 +294,7 @@ class Exchange(Steps):
         self._answered = True
         record.status = reply.status
         if self._said.explain:
-            head = explained(head, record)
+            head = explained(head, record, self._route, self._found, self._identities)
         if flow.done and not chunked:
             outlet.write(b"".join([head, *pieces]))
         else:
@@ -369,14 +372,11 @@ class Exchange(Steps):
                 self._excluded |= {record.backend}
             return True
         again = self._head.method in _SAFE_METHODS or record.action in service.idempotent
-        if not again or not upstream.reused or not self._kept_whole():
+        whole = self._flow.done and sum(map(len, self._kept)) == self._flow.received
+        if not (again and upstream.reused and whole):
             return False
         self._let_go(keep=False)
         return True
-
-    def _kept_whole(self) -> bool:
-        flow = self._flow
-        return flow.done and sum(map(len, self._kept)) == flow.received
 
     # How it ends
 
@@ -392,21 +392,19 @@ class Exchange(Steps):
             self._finish(keep=False)
             return
         scanned = self._scanned
-        reply = answer(
-            failure.reason,
-            failure.detail if failure.source != "upstream" else "",
-            soap=scanned.soap if scanned else None,
-            relates_to=scanned.message_id if scanned else None,
-        )
+        detail = failure.detail if failure.source != "upstream" else ""
+        soap, message_id = (scanned.soap, scanned.message_id) if scanned else (None, None)
+        reply = answer(failure.reason, detail, soap=soap, relates_to=message_id)
         record.status = reply.status
         head, flow = self._head, self._flow
         keep = head is not None and head.keep_alive and flow.done and head.minor == 1
         keep = keep and not self._downstream.closing
         self._outlet = outlet = Outlet(self._downstream.transport, chunked=False)
         self._answered = True
-        body = head is None or head.method != b"HEAD"
-        raw = own_answer(reply, body=body, keep=keep)
-        outlet.write(explained(raw, record) if self._said and self._said.explain else raw)
+        raw = own_answer(reply, body=head is None or head.method != b"HEAD", keep=keep)
+        if self._said and self._said.explain:
+            raw = explained(raw, record, self._route, self._found, self._identities)
+        outlet.write(raw)
         if flow is not None and not flow.done:
             flow.drop()
         self._finish(keep=keep)
@@ -416,9 +414,9 @@ class Exchange(Steps):
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.release(keep=keep)
-        place, self._place = self._place, None
-        if place is not None:
-            place.leave()
+        if self._place is not None:
+            self._place.leave()
+            self._place = None
 
     def _finish(self, *, keep: bool) -> None:
         """One log line, one metric, always; then the next request."""
@@ -432,9 +430,11 @@ class Exchange(Steps):
             desk.metrics.downstream_read += record.read
         if self._outlet is not None:
             record.sent = self._outlet.sent
-            desk.metrics.downstream_sent += record.sent
+        desk.metrics.downstream_sent += record.sent
+        record.told = self._route, self._found, self._identities
         desk.log.record(record)
-        desk.metrics.exchange(record.service, record.route, record.reason, record.seconds)
+        seconds = record.finished - record.started
+        desk.metrics.exchange(record.service, record.route, record.reason, seconds)
         self._coroutine = None
         self._downstream.finished(keep=keep)
 

@@ -171,7 +171,7 @@ def test_an_old_client_is_told_of_no_coding_even_where_there_is_no_body() -> Non
 def test_a_response_can_say_what_happened_to_stickiness_in_a_line_of_its_head() -> None:
     record = ExchangeRecord.of(route="pinned", reason="bound", backend="b1", profile="shop")
     raw = b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody\r\n\r\nmore"
-    assert explained(raw, record) == (
+    assert explained(raw, record, None, (), ()) == (
         b"HTTP/1.1 200 OK\r\nA: b\r\n"
         b"X-Soapgate: ----; route=pinned; reason=bound; backend=b1; profile=shop\r\n"
         b"\r\nbody\r\n\r\nmore"
@@ -181,5 +181,5 @@ def test_a_response_can_say_what_happened_to_stickiness_in_a_line_of_its_head() 
 def test_what_is_not_known_is_not_said() -> None:
     record = ExchangeRecord.of(route="refused", reason="malformed")
     assert b"X-Soapgate: --R-; route=refused; reason=malformed\r\n\r\n" in explained(
-        b"HTTP/1.1 400 Bad Request\r\n\r\n", record
+        b"HTTP/1.1 400 Bad Request\r\n\r\n", record, None, (), ()
     )
