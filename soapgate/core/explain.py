@@ -47,6 +47,8 @@ __all__ = [
     "read", "refused",
 ]  # fmt: skip
 
+PLAIN = "plain"  # no container
+
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]+)", re.IGNORECASE)
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
@@ -110,6 +112,7 @@ def describe(
     """An explanation of these readings."""
     content_type = message.first(b"content-type").decode("latin-1")
     coding = message.first(b"content-encoding")
+    container, start = _container(content_type), _start(message.body, coding)
     return Explanation(
         kind=message.kind,
         service=service,
@@ -117,9 +120,10 @@ def describe(
         path=re.split(rb"[?;#]", message.target, maxsplit=1)[0].decode("latin-1"),
         action=message.action,
         status=message.status,
-        container=_container(content_type),
+        container=container,
         content_coding=coding.decode("latin-1").strip().lower(),
-        charset=_charset(content_type, _start(message.body, coding)),
+        # that of a multipart is its root's own
+        charset=_charset(content_type, start) if container == PLAIN else "",
         readings=tuple(readings),
         refusal=refusal,
     )
@@ -266,7 +270,7 @@ class _Reader:
 
 def _container(content_type: str) -> str:
     kind = content_type.partition(";")[0].strip().lower()
-    return kind if kind.startswith("multipart/") else "plain"
+    return kind if kind.startswith("multipart/") else PLAIN
 
 
 def _start(body: bytes, content_encoding: bytes) -> bytes:
