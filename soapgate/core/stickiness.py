@@ -41,10 +41,10 @@ LETTERS: tuple[Position, ...] = (
             "B": "in the Body",
             "C": "in a cookie",
             "F": "in another HTTP field",
-            "P": "in a parameter of the path",
+            "P": "in the path, or in a parameter of it",
             "Q": "in the query",
             "A": "it is the client's address, connection or certificate",
-            "O": "it is the gateway's own: no profile found it",
+            "O": "elsewhere: the gateway's own, or put together from several places",
             NOTHING: "the request named no id, or was refused before it was read",
         },
     ),
@@ -89,7 +89,7 @@ _CARRIERS = {
     "Body": "B",
     "cookie": "C",
     "http": "F",
-    "param": "P",
+    **dict.fromkeys(("param", "url"), "P"),
     "query": "Q",
     "client": "A",
 }
@@ -147,7 +147,7 @@ def _carrier(facts: Facts, identity: Identity) -> str:
     if at >= len(places):
         return "O"
     location = list(places.values())[at]
-    return _CARRIERS[location.replace("/", ":", 1).partition(":")[0]]
+    return _CARRIERS.get(location.replace("/", ":", 1).partition(":")[0], "O")
 
 
 def _id(facts: Facts, identity: Identity | None) -> str:

@@ -75,6 +75,7 @@ def test_an_id_that_nobody_pinned_is_told_by_the_first():
 
 def test_an_identity_that_no_profile_found_is_the_gateways_own():
     assert code(facts(found=[]))[0] == "O"
+    assert code(facts(found=[found("whatever, else")]))[0] == "O"
 
 
 @pytest.mark.parametrize(
