@@ -44,6 +44,8 @@ _USUAL_FIELDS = """
     www-authenticate x-aspnet-version x-content-type-options x-forwarded-for x-forwarded-host
     x-forwarded-proto x-frame-options x-powered-by x-soapgate x-soapgate-redispatched"""
 _TELLING = ("name", "key", "type", "kind")  # attributes and children that tell like elements apart
+# What a predicate may show: a name, and nothing that could be an id (four digits are too many).
+_WORD = re.compile(r"(?!(?:\D*\d){4})[A-Za-z_][\w.:-]{0,39}", re.ASCII)
 _PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
 
 
@@ -207,7 +209,7 @@ def _telling(element: etree._Element, prefixes: Prefixes) -> str:
 
 
 def _tells(value: str, among: Iterable[str]) -> bool:
-    return 0 < len(value) <= 64 and not set("'\"[]") & set(value) and list(among).count(value) == 1
+    return _WORD.fullmatch(value) is not None and list(among).count(value) == 1
 
 
 def _elements(parent: etree._Element | None) -> list[etree._Element]:

@@ -109,6 +109,12 @@ def test_likes_that_nothing_tells_apart_are_known_to_be_several():
     ]
 
 
+@pytest.mark.parametrize("key", ["f3a9c2d17b60", "a'b", "two words", "x" * 50])
+def test_a_predicate_shows_names_and_nothing_that_could_be_an_id(key):
+    found = sightings(request(f'<c:i key="{key}">1</c:i><c:i key="other">2</c:i>'), Prefixes())
+    assert not [one for one in found if key in one.location]
+
+
 def test_one_value_at_likes_is_not_several():
     (only,) = sightings(request("<c:p><c:i>1</c:i><c:i>1</c:i></c:p>"), Prefixes())
     assert not only.several
