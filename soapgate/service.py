@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ import soapgate
 from soapgate.config import Config, PoolConfig, load
 from soapgate.core.affinity import Affinity
 from soapgate.core.errors import ConfigError, SoapgateError
+from soapgate.core.explained import View
 from soapgate.core.pins import Keys, PinStore
 from soapgate.core.plan import Plan
 from soapgate.core.policies import POLICIES
@@ -104,7 +105,7 @@ class Gateway(TwistedService):
             partial(FastExchange, self._desk),
             self._deadlines,
             _downstream_times(config),
-            _head_limits(config),
+            config.limits.heads,
             config.limits.connections,
             self.metrics,
         )
@@ -132,7 +133,7 @@ class Gateway(TwistedService):
         for name in [name for name in self._pools if name not in config.pool]:
             for dialer in self._pools.pop(name).dialers.values():
                 dialer.close()
-        self._front.use(_downstream_times(config), _head_limits(config), config.limits.connections)
+        self._front.use(_downstream_times(config), config.limits.heads, config.limits.connections)
         self._oversized_before = self._oversized()
         self._table = {name: self._service(name, plan) for name, plan in plans.items()}
         self._rules = config.rules
@@ -169,7 +170,7 @@ class Gateway(TwistedService):
         else:
             running.pool.replace(config.backends(), policy=policy, health=config.probe)
         times = _upstream_times(self._config)
-        limits = _head_limits(self._config)
+        limits = self._config.limits.heads
         for backend, member in running.pool.members.items():
             dialer = running.dialers.get(backend)
             if dialer is not None and dialer.member is member:
@@ -210,6 +211,7 @@ class Gateway(TwistedService):
             max_body=limits.max_body,
             keep=limits.keep_for_retry,
             hide_fast_infoset=config.fast_infoset == "hide",
+            explain=config.explain_header,
             addresses=Addresses(
                 name, running.pool, self.metrics,
                 rewrites=config.rewrite_addresses, public=config.public_address,
@@ -241,6 +243,16 @@ class Gateway(TwistedService):
     def pools(self) -> Mapping[str, Pool]:
         """The pools by name."""
         return {name: running.pool for name, running in self._pools.items()}
+
+    @property
+    def explained(self) -> Sequence[View]:
+        """The services as an explanation needs them."""
+        return self._config.views
+
+    @property
+    def head_limits(self) -> HeadLimits:
+        """What a message head may have."""
+        return self._config.limits.heads
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -433,11 +445,6 @@ class Gateway(TwistedService):
             return False
         _log.info("reloaded {path}", path=str(self._path))
         return True
-
-
-def _head_limits(config: Config) -> HeadLimits:
-    limits = config.limits
-    return HeadLimits(limits.head, limits.fields, limits.target)
 
 
 def _downstream_times(config: Config) -> DownstreamTimes:
