@@ -23,13 +23,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from soapgate import units
 from soapgate.core.addresses import Address
 from soapgate.core.errors import ConfigError
-from soapgate.core.explain import View
+from soapgate.core.explained import View
 from soapgate.core.pins import Lifetime
 from soapgate.core.pool import WEIGHT_MAX, Backend, Health
 from soapgate.core.profiles import Profile, catalogue
 from soapgate.core.routing import Terms
 from soapgate.core.scanner import ScanLimits
 from soapgate.core.services import Rule
+from soapgate.edge.http11 import HeadLimits
 from soapgate.problems import not_toml
 
 if TYPE_CHECKING:
@@ -173,6 +174,7 @@ class Limits(Table):
     tags: Positive = 8192
     id: Size = 4 * KiB
     inflate_ratio: Positive = 100
+    multipart: Size = 256 * KiB
     # of a message head: nginx takes 4 heads of 8k, Apache 100 fields, HAProxy 16k and 101 fields
     head: Size = 32 * KiB
     fields: Positive = 100
@@ -195,7 +197,13 @@ class Limits(Table):
             tags=self.tags,
             id_bytes=self.id,
             inflate_ratio=self.inflate_ratio,
+            multipart_bytes=self.multipart,
         )
+
+    @property
+    def heads(self) -> HeadLimits:
+        """What the head of an HTTP message is held to."""
+        return HeadLimits(self.head, self.fields, self.target)
 
 
 class Timeouts(Table):
@@ -295,6 +303,7 @@ class ServiceConfig(Table):
     unknown: Literal["balance", "fault"] = "balance"
     idempotent: Words = ()
     fast_infoset: Literal["hide", "pass"] = "hide"
+    explain_header: bool = False
     rewrite_addresses: bool = False
     public_address: Annotated[str, BeforeValidator(_public)] = "host"
     backend_addresses: Annotated[tuple[Annotated[str, BeforeValidator(_url)], ...], _list] = ()

@@ -35,7 +35,6 @@ LATER: dict[tuple[str, ...], str] = {
     ("pool", "*", "health", "soap"): "health is a TCP connect",
     ("pool", "*", "health", "expect"): "health is a TCP connect",
     ("service", "*", "affinity_cookie"): "the gateway issues no cookie of its own",
-    ("service", "*", "explain_header"): "the log line says what happened",
     ("service", "*", "scope"): "the ids of every service are its own",
 }
 

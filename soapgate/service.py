@@ -28,11 +28,13 @@ from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 import soapgate
 from soapgate.config import Config, load
 from soapgate.core.errors import ConfigError, SoapgateError
+from soapgate.core.explained import View
 from soapgate.core.pins import Keys, PinStore
 from soapgate.core.pool import Admin, Member, Pool
 from soapgate.edge.admin import make_site
 from soapgate.edge.adminapi import ServiceInfo
 from soapgate.edge.health import Probes, Seen
+from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.sweeping import Sweeper
 from soapgate.edge.workers import WorkerInfo
@@ -194,6 +196,16 @@ class Gateway(TwistedService):
     def pools(self) -> Mapping[str, Pool]:
         """The pools by name."""
         return self._pools
+
+    @property
+    def explained(self) -> Sequence[View]:
+        """The services as an explanation needs them."""
+        return self._config.views
+
+    @property
+    def head_limits(self) -> HeadLimits:
+        """What a message head may have."""
+        return self._config.limits.heads
 
     @property
     def metrics(self) -> Metrics:

@@ -36,7 +36,6 @@ from soapgate.edge.desk import Desk, Service
 from soapgate.edge.downstream import DownstreamTimes, Front
 from soapgate.edge.exchangelog import ExchangeLog
 from soapgate.edge.fastpath import FastExchange
-from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.logfile import LogFile
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.rewriting import Addresses
@@ -145,7 +144,7 @@ class Serving:
             partial(FastExchange, self._desk),
             self._deadlines,
             _downstream_times(config),
-            _head_limits(config),
+            config.limits.heads,
             config.limits.connections,
             self.metrics,
         )
@@ -162,7 +161,7 @@ class Serving:
         for name in [name for name in self.dialers if name not in pools]:
             for dialer in self.dialers.pop(name).values():
                 dialer.close()
-        self.front.use(_downstream_times(config), _head_limits(config), config.limits.connections)
+        self.front.use(_downstream_times(config), config.limits.heads, config.limits.connections)
         self._oversized_before = self._oversized()
         self.table = {
             name: self._service(name, plan, pools) for name, plan in prepared.plans.items()
@@ -173,7 +172,7 @@ class Serving:
 
     def _dial(self, pool: Pool, tls: Mapping[str, Any]) -> None:
         times = _upstream_times(self._config)
-        limits = _head_limits(self._config)
+        limits = self._config.limits.heads
         dialers = self.dialers.setdefault(pool.name, {})
         for backend, member in pool.members.items():
             dialer = dialers.get(backend)
@@ -215,6 +214,7 @@ class Serving:
             max_body=limits.max_body,
             keep=limits.keep_for_retry,
             hide_fast_infoset=config.fast_infoset == "hide",
+            explain=config.explain_header,
             addresses=Addresses(
                 name, pool, self.metrics,
                 rewrites=config.rewrite_addresses, public=config.public_address,
@@ -305,11 +305,6 @@ class Serving:
         self._log.flush()
         self.count()
         self._log_file.close()
-
-
-def _head_limits(config: Config) -> HeadLimits:
-    limits = config.limits
-    return HeadLimits(limits.head, limits.fields, limits.target)
 
 
 def _downstream_times(config: Config) -> DownstreamTimes:

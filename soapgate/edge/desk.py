@@ -34,7 +34,8 @@ class Service:
     are attempted for one request; `max_body`: most octets of a request body, 0 for no bound;
     `keep`: most octets of a body that is kept for another try once bytes of it were sent;
     `hide_fast_infoset`: take it out of Accept where profiles look into XML; `addresses`: what is
-    done about those of backends in responses.
+    done about those of backends in responses; `explain`: responses say what happened to
+    stickiness.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Service:
     max_body: int = 0
     keep: int = 64 * 1024
     hide_fast_infoset: bool = True
+    explain: bool = False
     addresses: Addresses | None = None
     request_shapes: Shapes = field(init=False)
     response_shapes: Shapes = field(init=False)
@@ -77,12 +79,13 @@ class Asked:
     """What a request head says.
 
     `found` and `ends` are ids and markers outside the body; `envelope`: the service's profiles
-    look into bodies; `plain`: a body can be an envelope in UTF-8 as it is; `fast`: it may go the
-    short way.
+    look into bodies; `plain`: a body can be an envelope in UTF-8 as it is; `explain`: the answer
+    says what happened to stickiness; `fast`: it may go the short way.
     """
 
     __slots__ = (
-        "_peer", "_scheme", "_traces", "action", "ends", "envelope", "fast", "found", "less",
+        "_peer", "_scheme", "_traces", "action", "ends", "envelope", "explain", "fast", "found",
+        "less",
         "method", "plain", "service", "tables",
     )  # fmt: skip
 
@@ -95,6 +98,7 @@ class Asked:
         self.found: list[Found] = []
         self.ends: list[Found] = []
         self.envelope = False
+        self.explain = self.service is not None and self.service.explain
         self.less = False  # whether its Accept offers more than should go on
         self.plain = plain(head)
         self._peer = self._scheme = b""
@@ -112,6 +116,7 @@ class Asked:
             self.service is None
             or self.ends
             or self.less
+            or self.explain
             or (self.envelope and not self.plain)
             or head.method == b"HEAD"
             or (self.service.addresses is not None and self.service.addresses.rewrites)

@@ -31,7 +31,7 @@ from soapgate.edge.downstream import Downstream
 from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.flow import Flow, Outlet, Whole
 from soapgate.edge.framing import CHUNKED, Length
-from soapgate.edge.hops import REDISPATCHED, last_hop, own_answer, without_fast_infoset
+from soapgate.edge.hops import REDISPATCHED, explained, last_hop, own_answer, without_fast_infoset
 from soapgate.edge.http11 import RequestHead, ResponseHead
 from soapgate.edge.scanning import Unreadable, scan_body
 from soapgate.edge.steps import ClientLeft, Steps
@@ -46,8 +46,7 @@ GATEWAY_ERRORS = frozenset((502, 503, 504))
 class Exchange(Steps):
     """One request and its response."""
 
-    # What an exchange begins with stands here and not in `__init__`: most of it never changes,
-    # and setting it would cost a microsecond a request.
+    # What an exchange begins with: to set it in `__init__` would cost a microsecond a request.
     _answered = False  # bytes of an answer went down
     _asked_for_body = False
     _ends: Sequence[Found] = ()  # markers of the request
@@ -63,6 +62,7 @@ class Exchange(Steps):
     _place: Dialer | None = None  # whose maxconn we count against
     _said: Asked = None  # type: ignore[assignment]  # set by _accept
     _scanned: Scanned | None = None
+    _seen, _tried = None, False  # what a known shape said; whether it was asked already
     _stage = "accept"
     _upstream: UpstreamConnection | None = None
     _route: Route = None  # type: ignore[assignment]  # set by _look_up
@@ -135,9 +135,8 @@ class Exchange(Steps):
         self._kept = kept = flow.take()
         scans = self._desk.metrics.scan
         try:
-            scanned = await scan_body(
-                service.request_shapes, service.scan, self._head, said.action, flow, kept, self._ask
-            )
+            given = service.request_shapes, service.scan, self._head, said.action, flow, kept
+            scanned = self._seen or await scan_body(*given, self._ask, tried=self._tried)
         except Unreadable as error:
             self._scanned = error.scanned
             self._record.scan = str(error.failure.reason)
@@ -294,6 +293,8 @@ class Exchange(Steps):
         self._outlet = outlet = Outlet(self._downstream.transport, chunked=chunked)
         self._answered = True
         record.status = reply.status
+        if self._said.explain:
+            head = explained(head, record, self._route, self._found, self._identities)
         if flow.done and not chunked:
             outlet.write(b"".join([head, *pieces]))
         else:
@@ -337,11 +338,12 @@ class Exchange(Steps):
         named = [*learned, *self._found, *ends]
         if learned:
             self._record.learned = len(learned)
-            self._desk.metrics.learn_conflicts += await service.affinity.learn(
+            self._record.clashes = await service.affinity.learn(
                 named, self._record.backend, self._identity, self._now
             )
+            self._desk.metrics.learn_conflicts += self._record.clashes
         if ends:
-            await service.affinity.end(named, self._now)
+            self._record.ended = await service.affinity.end(named, self._now)
 
     def _ask(self) -> None:
         """`Expect: 100-continue` is answered when the body is wanted, and only then."""
@@ -390,21 +392,19 @@ class Exchange(Steps):
             self._finish(keep=False)
             return
         scanned = self._scanned
-        reply = answer(
-            failure.reason,
-            failure.detail if failure.source != "upstream" else "",
-            soap=scanned.soap if scanned else None,
-            relates_to=scanned.message_id if scanned else None,
-        )
+        detail = failure.detail if failure.source != "upstream" else ""
+        soap, message_id = (scanned.soap, scanned.message_id) if scanned else (None, None)
+        reply = answer(failure.reason, detail, soap=soap, relates_to=message_id)
         record.status = reply.status
-        head = self._head
-        flow = self._flow
+        head, flow = self._head, self._flow
         keep = head is not None and head.keep_alive and flow.done and head.minor == 1
         keep = keep and not self._downstream.closing
         self._outlet = outlet = Outlet(self._downstream.transport, chunked=False)
         self._answered = True
-        body = head is None or head.method != b"HEAD"
-        outlet.write(own_answer(reply, body=body, keep=keep))
+        raw = own_answer(reply, body=head is None or head.method != b"HEAD", keep=keep)
+        if self._said and self._said.explain:
+            raw = explained(raw, record, self._route, self._found, self._identities)
+        outlet.write(raw)
         if flow is not None and not flow.done:
             flow.drop()
         self._finish(keep=keep)
@@ -431,6 +431,7 @@ class Exchange(Steps):
         if self._outlet is not None:
             record.sent = self._outlet.sent
         desk.metrics.downstream_sent += record.sent
+        record.told = self._route, self._found, self._identities
         desk.log.record(record)
         seconds = record.finished - record.started
         desk.metrics.exchange(record.service, record.route, record.reason, seconds)

@@ -25,24 +25,14 @@ States = Mapping[str, tuple[int, Any, bool, int]]
 Judge = Callable[[Pool, Member, bool], None]
 
 
-class SharedMember(Member):
-    """A backend as one of several workers knows it."""
+class _Seated(Member):
+    """A member whose load is read off the board."""
 
-    __slots__ = ("_bells", "_judge", "_row", "row")
+    __slots__ = ("_row", "row")
 
-    def __init__(
-        self,
-        row: Row,
-        number: int,
-        bells: Bells,
-        judge: Callable[[Member, bool], None],
-        *about: Any,
-    ) -> None:
-        """`judge(member, ok)` hears what an exchange saw; `about` as for a `Member`."""
-        self.row = number
+    def __init__(self, row: Row, *about: Any) -> None:
+        self.row = row.number
         self._row = row
-        self._bells = bells
-        self._judge = judge
         super().__init__(*about)
 
     def _weigh(self) -> None:
@@ -59,6 +49,20 @@ class SharedMember(Member):
     def load(self) -> float:  # type: ignore[override]
         """Of all workers."""
         return (sum(self._row.counts) + sum(self._row.waits)) / self._weight
+
+
+class SharedMember(_Seated):
+    """A backend as one of several workers knows it."""
+
+    __slots__ = ("_bells", "_judge")
+
+    def __init__(
+        self, row: Row, bells: Bells, judge: Callable[[Member, bool], None], *about: Any
+    ) -> None:
+        """`judge(member, ok)` hears what an exchange saw; `about` as for a `Member`."""
+        self._bells = bells
+        self._judge = judge
+        super().__init__(row, *about)
 
     def mark(self, ok: bool) -> bool:
         """Pass on what may matter: a failure, or a success after failures."""
@@ -111,7 +115,31 @@ class SharedMember(Member):
             self._bells.ring(self._row.others(self._limit))
 
 
-class SharedPool(Pool):
+class _SeatedPool(Pool):
+    """A pool whose members are full or not by what the board says."""
+
+    _bounded = False  # whether anybody has a maxconn
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._bounded = any(member.backend.maxconn for member in self.members.values())
+
+    def candidates(
+        self, role: str | None, excluded: Any = (), *, full: bool = False
+    ) -> tuple[Member, ...]:
+        """As ever; but who is full is asked of the board each time, where anybody has a bound.
+        The same object as before for the same answer, on which policies rely."""
+        if excluded or full or not self._bounded:
+            return super().candidates(role, excluded, full=full)
+        chosen = self._choose(role, (), False)
+        known = self._available.get(role)
+        if known == chosen and known is not None:
+            return known
+        self._available[role] = chosen
+        return chosen
+
+
+class SharedPool(_SeatedPool):
     """A pool of a worker."""
 
     def __init__(self, name: str, board: Board, bells: Bells, judge: Judge) -> None:
@@ -120,7 +148,6 @@ class SharedPool(Pool):
         self._board = board
         self._bells = bells
         self._judge = judge
-        self._bounded = False
         super().__init__(name, ())
 
     def hold(
@@ -147,7 +174,7 @@ class SharedPool(Pool):
     def _enlist(self, backend: Backend) -> Member:
         number = self._states[backend.name][0]
         return SharedMember(
-            self._board.row(number), number, self._bells, self._say,
+            self._board.row(number), self._bells, self._say,
             backend, self.health, self._forget, self._available.clear,
         )  # fmt: skip
 
@@ -155,44 +182,16 @@ class SharedPool(Pool):
         if self.members.get(member.name) is member:  # else a reload took it
             self._judge(self, member, ok)
 
-    def _forget(self) -> None:
-        super()._forget()
-        self._bounded = any(member.backend.maxconn for member in self.members.values())
 
-    def candidates(
-        self, role: str | None, excluded: Any = (), *, full: bool = False
-    ) -> tuple[Member, ...]:
-        """As ever; but who is full is asked of the board each time, where anybody has a bound.
-        The same object as before for the same answer, on which policies rely."""
-        if excluded or full or not self._bounded:
-            return super().candidates(role, excluded, full=full)
-        chosen = self._choose(role, (), False)
-        known = self._available.get(role)
-        if known == chosen and known is not None:
-            return known
-        self._available[role] = chosen
-        return chosen
-
-
-class SeenMember(Member):
+class SeenMember(_Seated):
     """A backend as the supervisor knows it: it judges the health, and counts nothing itself."""
 
-    __slots__ = ("_row", "_told", "row")
+    __slots__ = ("_told",)
 
-    def __init__(self, row: Row, number: int, told: Callable[[Member], None], *about: Any) -> None:
+    def __init__(self, row: Row, told: Callable[[Member], None], *about: Any) -> None:
         """`told(member)` is called whenever there is something to tell the workers."""
-        self.row = number
-        self._row = row
         self._told = told
-        super().__init__(*about)
-
-    def _weigh(self) -> None:
-        """Nothing is kept: `full` is read off the board."""
-
-    @property
-    def full(self) -> bool:  # type: ignore[override]
-        """At its maxconn."""
-        return sum(self._row.counts) >= self._limit
+        super().__init__(row, *about)
 
     @property
     def inflight(self) -> int:
@@ -221,7 +220,7 @@ class SeenMember(Member):
         return self.row, self._admin, self._up, self._streak
 
 
-class SeenPool(Pool):
+class SeenPool(_SeatedPool):
     """A pool of the supervisor."""
 
     def __init__(
@@ -235,7 +234,7 @@ class SeenPool(Pool):
     def _enlist(self, backend: Backend) -> Member:
         row = self._allot()
         return SeenMember(
-            row, row.number, self._say,
+            row, self._say,
             backend, self.health, self._forget, self._available.clear,
         )  # fmt: skip
 

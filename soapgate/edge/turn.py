@@ -15,17 +15,22 @@ import errno
 import time
 from typing import Any
 
-from twisted.internet import tcp
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.interfaces import ITransport
+from twisted.internet.main import CONNECTION_DONE
 from twisted.logger import Logger
 
+from soapgate.edge.splicing import PLAIN_TCP, Pipe
+
 _log = Logger()
-_PLAIN_TCP = (tcp.Server, tcp.Client)
 
 
 class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have no types
     """Twisted's epoll reactor with a short way for plain read events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pipe = Pipe()  # for long bodies; see `soapgate.edge.splicing`
 
     seconds = staticmethod(time.time)  # the parent's method calls the same, and is one call more
 
@@ -48,9 +53,9 @@ class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have n
             selectable = selectables.get(fd)
             if selectable is None:
                 continue  # closed by an earlier event of this turn
-            if event == read and type(selectable) in _PLAIN_TCP:
+            if event == read and type(selectable) in PLAIN_TCP:
                 try:
-                    why = selectable.doRead()
+                    why = _read(selectable)
                 except Exception as error:
                     _log.failure("reading from {selectable}", selectable=selectable)
                     why = error
@@ -60,6 +65,20 @@ class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have n
                 self._doReadOrWrite(selectable, fd, event)
 
     doIteration = doPoll
+
+
+def _read(transport: Any) -> object:
+    """`transport.doRead()` in one step where it is Twisted's own and all goes well."""
+    if "doRead" in transport.__dict__:  # a body that is spliced, a connection that is aborted
+        return transport.doRead()
+    try:
+        data = transport.socket.recv(transport.bufferSize)
+    except OSError:
+        return transport.doRead()  # it meets the same, and knows what it means
+    if not data:
+        return CONNECTION_DONE
+    transport.protocol.dataReceived(data)
+    return None
 
 
 def install() -> Any:
@@ -77,7 +96,7 @@ def send(transport: ITransport, data: bytes) -> None:
     Only for plain TCP transports of Twisted's own; others take the ordinary way. An error of the
     socket is left for the transport to meet on its own."""
     if (
-        type(transport) in _PLAIN_TCP
+        type(transport) in PLAIN_TCP
         and not transport.dataBuffer
         and not transport._tempDataBuffer
         and not transport.TLS

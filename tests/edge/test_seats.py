@@ -163,6 +163,20 @@ def test_the_same_candidates_are_the_same_object(fd: int) -> None:
     bounded.bells.close()
 
 
+def test_the_supervisor_sees_load_and_fullness_too(gateway: Gateway) -> None:
+    """So that what would happen to a request can be explained there."""
+    one, other = gateway.members()
+    seen = gateway.seen
+    assert [member.name for member in seen.candidates(None)] == ["b1", "b2"]
+    one.enter()
+    assert seen.members["b1"].load == 1
+    asked = seen.with_policy(LeastRequests())
+    assert asked.policy(None).select(asked.candidates(None), b"").name == "b2"
+    other.enter()
+    assert [member.name for member in seen.candidates(None)] == ["b2"]
+    assert seen.members["b1"].full
+
+
 def test_without_any_bound_candidates_are_remembered(fd: int) -> None:
     free = Gateway(fd, backend("b1"), backend("b2"))
     pool = free.pools[0]
