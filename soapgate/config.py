@@ -158,6 +158,7 @@ class Gateway(Table):
     max_pins: Positive = 1_000_000
     when_full: Literal["evict", "refuse"] = "evict"
     workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = 1
+    fast_path: bool = True
     log: Literal["text", "json", "none"] = "text"
     log_to: Word = "stdout"
 

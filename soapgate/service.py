@@ -45,7 +45,10 @@ _log = Logger()
 
 SYNC_SECONDS = 1.0  # how much a crash of the operating system may cost
 # what a reload does not change
-_FIXED = ("pins", "listen", "admin", "max_pins", "when_full", "workers", "log", "log_to")
+_FIXED = (
+    *("pins", "listen", "admin", "max_pins", "when_full", "workers", "fast_path", "log"),
+    "log_to",
+)
 
 
 class Staff(Protocol):

@@ -38,6 +38,7 @@ from soapgate.edge.exchangelog import ExchangeLog
 from soapgate.edge.fastpath import FastExchange
 from soapgate.edge.logfile import LogFile
 from soapgate.edge.metrics import Metrics
+from soapgate.edge.proxy import Exchange
 from soapgate.edge.rewriting import Addresses
 from soapgate.edge.tls import client_options
 from soapgate.edge.upstream import Dialer, UpstreamTimes
@@ -141,7 +142,7 @@ class Serving:
         self._oversized_before = 0
         self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, flipped)
         self.front = front(
-            partial(FastExchange, self._desk),
+            partial(FastExchange if gateway.fast_path else Exchange, self._desk),
             self._deadlines,
             _downstream_times(config),
             config.limits.heads,
@@ -163,6 +164,7 @@ class Serving:
                 dialer.close()
         self.front.use(_downstream_times(config), config.limits.heads, config.limits.connections)
         self._oversized_before = self._oversized()
+        self._count_shapes()
         self.table = {
             name: self._service(name, plan, pools) for name, plan in prepared.plans.items()
         }
@@ -215,6 +217,7 @@ class Serving:
             keep=limits.keep_for_retry,
             hide_fast_infoset=config.fast_infoset == "hide",
             explain=config.explain_header,
+            fast=self._config.gateway.fast_path,
             addresses=Addresses(
                 name, pool, self.metrics,
                 rewrites=config.rewrite_addresses, public=config.public_address,
@@ -252,6 +255,17 @@ class Serving:
         """Bring those metrics up to date that others count."""
         self.metrics.log_lost = self._log.lost
         self.metrics.oversized_ids = self._oversized()
+        self._count_shapes()
+
+    def _count_shapes(self) -> None:
+        held = self.metrics.shapes
+        for name, service in self.table.items():
+            sides = (("request", service.request_shapes), ("response", service.response_shapes))
+            for side, shapes in sides:
+                for word, count in (("hit", shapes.hits), ("miss", shapes.misses)):
+                    if count:
+                        held[(name, side, word)] = held.get((name, side, word), 0) + count
+                shapes.hits = shapes.misses = 0
 
     def _oversized(self) -> int:
         """Over-long ids so far, those that the plans of earlier files met included."""

@@ -12,6 +12,7 @@ from soapgate.config import load
 from soapgate.core.errors import ConfigError
 from soapgate.core.policies import LeastRequests
 from soapgate.core.pool import Pool
+from soapgate.core.shapes import PRICE, SIGHTINGS
 from soapgate.serving import make_store, prepare, renew
 
 
@@ -82,3 +83,20 @@ def test_one_process_is_its_own_worker(house: House) -> None:
     (worker,) = house.gateway.workers()
     assert (worker.number, worker.state, worker.exchanges) == (0, "serving", 1)
     assert worker.started == house.gateway.started
+
+
+@pytest.mark.parametrize("on", [True, False], ids=["on", "off"])
+def test_the_short_way_is_counted_and_can_be_switched_off(
+    build: Callable[..., House], on: bool
+) -> None:
+    house = build(FILE.replace("[gateway]", f"[gateway]\nfast_path = {str(on).lower()}")).start()
+    client = house.client()
+    wire = house.serve(client, post(), ok("s-1"))
+    for _ in range(PRICE + 2 * SIGHTINGS):
+        client.says(post("s-1"))
+        wire.says(ok())
+    house.passes(1)
+    metrics = house.gateway.staff.metrics
+    hits = sum(n for (_, _, word), n in metrics.shapes.items() if word == "hit")
+    assert (metrics.fast > 0) is on
+    assert (hits >= 2 * metrics.fast > 0) is on  # on either side of the exchange

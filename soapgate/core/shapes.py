@@ -120,10 +120,13 @@ class _Shape(NamedTuple):
 class Shapes:
     """The known shapes of one Watch."""
 
-    def __init__(self, watch: ShapedWatch, limits: ScanLimits) -> None:
+    def __init__(self, watch: ShapedWatch, limits: ScanLimits, *, learns: bool = True) -> None:
+        """`hits` and `misses` count messages since whoever counts took them; with `learns` off
+        there will never be a shape."""
         self.hits = 0
         self.misses = 0
         self.watch = watch
+        self._consulted = watch.consulted if learns else None
         self._limits = limits
         self._known: dict[tuple[str, bytes], list[_Shape]] = {}
         self._last: dict[str, _Shape] = {}  # by action: the shape that matched last
@@ -164,7 +167,7 @@ class Shapes:
         self._credit = min(self._credit + 1, PRICE * SHAPES)
         if scanned.outcome not in (Outcome.FOUND, Outcome.NONE) or scanned.soap is None:
             return
-        if self.watch.consulted is None or self._credit < PRICE or not self._often(data, action):
+        if self._consulted is None or self._credit < PRICE or not self._often(data, action):
             return
         self._credit -= PRICE
         try:
@@ -222,7 +225,7 @@ class Shapes:
         return seen >= SIGHTINGS
 
     def _make(self, data: bytes, action: str, scanned: Scanned) -> None:
-        consulted = self.watch.consulted
+        consulted = self._consulted
         assert consulted is not None
         segments, end = _segments(data, consulted)
         stop = data.find(b">", end) + 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from soapgate.core.affinity import Affinity
 from soapgate.core.encodings import readable_as_it_is
-from soapgate.core.plan import HttpFacts, Plan, ResponseWatch
+from soapgate.core.plan import HttpFacts, Plan, RequestWatch, ResponseWatch
 from soapgate.core.pool import Member, Pool
 from soapgate.core.routing import Terms
 from soapgate.core.scanned import Found, ScanLimits
@@ -35,7 +35,7 @@ class Service:
     `keep`: most octets of a body that is kept for another try once bytes of it were sent;
     `hide_fast_infoset`: take it out of Accept where profiles look into XML; `addresses`: what is
     done about those of backends in responses; `explain`: responses say what happened to
-    stickiness.
+    stickiness; `fast`: shapes of messages may be known.
     """
 
     name: str
@@ -53,12 +53,16 @@ class Service:
     hide_fast_infoset: bool = True
     explain: bool = False
     addresses: Addresses | None = None
+    fast: bool = True
     request_shapes: Shapes = field(init=False)
     response_shapes: Shapes = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "request_shapes", Shapes(self.plan.request, self.scan))
-        object.__setattr__(self, "response_shapes", Shapes(self.plan.response, self.scan))
+        object.__setattr__(self, "request_shapes", self._shapes(self.plan.request))
+        object.__setattr__(self, "response_shapes", self._shapes(self.plan.response))
+
+    def _shapes(self, watch: RequestWatch | ResponseWatch) -> Shapes:
+        return Shapes(watch, self.scan, learns=self.fast)
 
 
 @dataclass(slots=True)

@@ -146,6 +146,7 @@ class FastExchange(Exchange):
         record.sent = len(head)
         send(downstream.transport, head)
         metrics.routed_responses += 1
+        metrics.fast += 1
         self._let_go(keep=True)
         self._finish(keep=True)
         return True

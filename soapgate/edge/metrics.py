@@ -52,6 +52,7 @@ COUNTS = (
     ("clients_left", "soapgate_clients_left", "Exchanges whose client was gone before the end."),
     ("turned_away", "soapgate_clients_turned_away", "Connections over `connections`, closed."),
     ("oversized_ids", "soapgate_oversized_ids", "Ids over the limit `id`, taken for absent."),
+    ("fast", "soapgate_fast_exchanges", "Exchanges that took the short way, up and down."),
     ("id_conflicts", "soapgate_id_conflicts", "Requests whose ids are pinned to two backends."),
     ("learn_conflicts", "soapgate_learn_conflicts", "Ids learned that another backend has."),
     ("worker_restarts", "soapgate_worker_restarts", "Workers that ended and were replaced."),
@@ -87,6 +88,7 @@ class Metrics:
         self.accepted = self.dialled = self.reused = 0
         self.downstream_read = self.downstream_sent = 0
         self.upstream_read = self.upstream_sent = 0
+        self.fast = 0
         self.workers = 1
         self.worker_restarts = 0
         self.pids: Callable[[], Iterable[int | str]] = this_process
@@ -99,6 +101,7 @@ class Metrics:
         self.scans: dict[tuple[str, str], int] = {}
         self.leaks: dict[str, int] = {}  # by service
         self.rewrites: dict[tuple[str, str], int] = {}  # service, word
+        self.shapes: dict[tuple[str, str, str], int] = {}  # service, side, hit or miss
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(Families(self))
         self._registry.register(Processes(lambda: self.pids()))
@@ -113,6 +116,7 @@ class Metrics:
         self.exchanges = {key: n for key, n in self.exchanges.items() if key[0] in names}
         self.leaks = {name: n for name, n in self.leaks.items() if name in names}
         self.rewrites = {key: n for key, n in self.rewrites.items() if key[0] in names}
+        self.shapes = {key: n for key, n in self.shapes.items() if key[0] in names}
 
     def exchange(self, service: str, route: str, reason: str, seconds: float) -> None:
         """Count a finished exchange; once for each, whatever became of it."""
@@ -245,6 +249,14 @@ class Families(Collector):
         for key, count in metrics.rewrites.items():
             rewrites.add_metric(key, count)
         yield rewrites
+        shapes = CounterMetricFamily(
+            "soapgate_shapes",
+            "Envelopes whose markup was known, and those that were scanned.",
+            labels=["service", "side", "outcome"],
+        )
+        for key, count in metrics.shapes.items():
+            shapes.add_metric(key, count)
+        yield shapes
 
     def _pins(self) -> Iterator[Metric]:
         pins = GaugeMetricFamily(

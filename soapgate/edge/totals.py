@@ -21,7 +21,7 @@ Counts = dict[str, Any]
 
 STATES = frozenset({"connections_downstream", "connections_upstream", "workers"})
 # labelled with a service, which a reload may take
-BY_SERVICE = frozenset({"exchanges", "leaks", "rewrites"})
+BY_SERVICE = frozenset({"exchanges", "leaks", "rewrites", "shapes"})
 # not sums: what the supervisor has itself
 OWN = frozenset({"pids", "pins", "pools", "store"})
 

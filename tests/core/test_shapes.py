@@ -308,3 +308,12 @@ def test_shapes_that_never_fit_are_tried_seldom_until_one_does() -> None:
     tries = [shapes.scan(known, "") is not None for _ in range(2 * module.SELDOM)]
     assert True in tries
     assert all(tries[tries.index(True) :])
+
+
+def test_where_it_is_switched_off_there_are_no_shapes() -> None:
+    shapes = Shapes(PLAN.request, LIMITS, learns=False)
+    data = message('<s:Session id="1"/>')
+    for _ in range(2 * module.PRICE):
+        shapes.learn(data, "", whole(data))
+        assert shapes.scan(data, "") is None
+    assert (shapes.hits, shapes.misses) == (0, 2 * module.PRICE)

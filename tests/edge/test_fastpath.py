@@ -118,7 +118,7 @@ def told(talk: Talk) -> dict[str, object]:
     metrics = {
         name: value
         for name, value in vars(talk.metrics).items()
-        if name not in ("_registry", "store", "pools", "durations")
+        if name not in ("_registry", "store", "pools", "durations", "fast", "pids")
     }
     pins = talk.store._pins
     return {

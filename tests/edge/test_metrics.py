@@ -218,3 +218,12 @@ def test_leaks_and_rewrites_are_counted_by_service_and_forgotten_with_it():
     name = "soapgate_rewrites_total"
     assert value(metrics, name, service="shop", outcome="rewritten") == 1
     assert value(metrics, name, service="bank", outcome="sealed") is None
+
+
+def test_shapes_are_counted_by_service_and_forgotten_with_it():
+    metrics = Metrics(["shop", "bank"])
+    metrics.shapes = {("shop", "request", "hit"): 5, ("bank", "response", "miss"): 2}
+    metrics.reconcile(["shop"], {})
+    name = "soapgate_shapes_total"
+    assert value(metrics, name, service="shop", side="request", outcome="hit") == 5
+    assert value(metrics, name, service="bank", side="response", outcome="miss") is None
