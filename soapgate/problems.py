@@ -34,10 +34,8 @@ LATER: dict[tuple[str, ...], str] = {
     ("pool", "*", "health", "path"): "health is a TCP connect",
     ("pool", "*", "health", "soap"): "health is a TCP connect",
     ("pool", "*", "health", "expect"): "health is a TCP connect",
-    ("service", "*", "affinity_cookie"): "the gateway issues no cookie of its own",
     ("service", "*", "rewrite_addresses"): "addresses in messages stay as they are",
     ("service", "*", "explain_header"): "the log line says what happened",
-    ("service", "*", "scope"): "the ids of every service are its own",
 }
 
 _TYPES = {

@@ -27,8 +27,15 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 
 import soapgate
+from soapgate.assembly import (
+    affinity_of,
+    callbacks_of,
+    cookie_of,
+    lifetimes_of,
+    plans_of,
+    scopes_of,
+)
 from soapgate.config import Config, PoolConfig, load
-from soapgate.core.affinity import Affinity
 from soapgate.core.errors import ConfigError, SoapgateError
 from soapgate.core.pins import Keys, PinStore
 from soapgate.core.plan import Plan
@@ -123,8 +130,7 @@ class Gateway(TwistedService):
     def _apply(self, config: Config) -> None:
         """Make everything that a reload may change; all that can fail comes first."""
         tls = {name: self._tls(pool) for name, pool in config.pool.items()}
-        limits = config.limits.scan
-        plans = {name: Plan(config.profiles_for(name), limits) for name in config.service}
+        plans = plans_of(config)
         self._config = config
         for name, pool in config.pool.items():
             self._run_pool(name, pool, tls[name])
@@ -133,12 +139,13 @@ class Gateway(TwistedService):
                 dialer.close()
         self._front.use(_downstream_times(config), _head_limits(config), config.limits.connections)
         self._oversized_before = self._oversized()
-        self._table = {name: self._service(name, plan) for name, plan in plans.items()}
+        self._table = {name: self._service(name, plans) for name in plans}
         self._rules = config.rules
         self._desk.tables = self._table
         self.services = {name: self._info(name) for name in config.service}
-        self.metrics.reconcile(config.service, self.pools)
-        self._sweeper.use({name: one.lifetime for name, one in config.service.items()})
+        lifetimes = lifetimes_of(config)
+        self.metrics.reconcile(config.service, self.pools, lifetimes)
+        self._sweeper.use(lifetimes)
         self._probes.watch(self.pools)
 
     def _tls(self, pool: PoolConfig) -> dict[str, Any]:
@@ -183,22 +190,15 @@ class Gateway(TwistedService):
         for backend in [one for one in running.dialers if one not in running.pool.members]:
             running.dialers.pop(backend).close()
 
-    def _service(self, name: str, plan: Plan) -> Service:
+    def _service(self, name: str, plans: Mapping[str, Plan]) -> Service:
         config = self._config.service[name]
+        pinning = (self.store, self.keys, self.metrics.pin_events)
         running = self._pools[config.pool or ""]
         limits = self._config.limits
-        affinity = Affinity(
-            self.store,
-            self.keys,
-            name,
-            config.lifetime,
-            plan.order,
-            self.metrics.pin_events,
-        )
         return Service(
             name,
-            plan,
-            affinity,
+            plans[name],
+            affinity_of(self._config, name, plans[name], *pinning),
             running.pool,
             running.dialers,
             self._config.terms_for(name),
@@ -209,6 +209,8 @@ class Gateway(TwistedService):
             max_body=limits.max_body,
             keep=limits.keep_for_retry,
             hide_fast_infoset=config.fast_infoset == "hide",
+            callbacks=callbacks_of(self._config, name, plans, self.pools, *pinning),
+            cookie=cookie_of(self._config, name, self.store.secret),
         )
 
     def _info(self, name: str) -> ServiceInfo:
@@ -220,7 +222,7 @@ class Gateway(TwistedService):
             tuple(profile.name for profile in self._config.profiles_for(name)),
             config.terms,
             config.lifetime,
-            name,
+            self._config.scope_of(name),
         )
 
     # What exchanges ask
@@ -276,6 +278,8 @@ class Gateway(TwistedService):
             "backend {pool}/{name} is {state}",
             pool=pool.name, name=member.name, state="up" if member.up else "down",
         )  # fmt: skip
+        if member.up and (scopes := scopes_of(self._config, pool.name)):
+            self._sweeper.forget(scopes, member.name)
 
     # The exchange log's file
 

@@ -57,13 +57,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A service as an explanation needs it; `policy` is the name of its pool's policy."""
+    """A service as an explanation needs it; `policy` is the name of its pool's policy, `scope`
+    that of its pins if it is not the service's own name."""
 
     rule: Rule
     profiles: tuple[Profile, ...]
     terms: Terms
     limits: ScanLimits
     policy: str = "round_robin"
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +330,8 @@ class _Reader:
         )
 
     def _id(self, found: Found) -> Id:
-        key = self._keys.key(self._view.rule.name, found.profile, found.id)
+        scope = self._view.scope or self._view.rule.name
+        key = self._keys.key(scope, found.profile, found.id)
         clear = found.id if self._show_ids else None
         return Id(key.hex()[:KEY_SHOWN], len(found.id), clear)
 
@@ -341,7 +344,8 @@ def _request_steps(view: View, order: Sequence[Ranked], ends: Sequence[str]) -> 
     if not order:
         yield f"no id: {balanced}, nothing is bound"
     else:
-        yield f"look up {_names(order)}; the first that is pinned decides"
+        several = "; others pinned elsewhere are counted as conflicts" if len(order) > 1 else ""
+        yield f"look up {_names(order)}; the first that is pinned decides{several}"
         if terms.lost == "strict":
             yield f'if its backend is gone: {_told(Reason.SESSION_LOST)} (lost = "strict")'
         else:
@@ -356,6 +360,8 @@ def _unpinned(terms: Terms, order: Sequence[Ranked], balanced: str) -> str:
         return f"{balanced}; {_name(bound)} is bound to that backend"
     if any(terms.unknown_of.get(one.profile, terms.unknown) == "fault" for one in order):
         return f'{_told(Reason.SESSION_UNKNOWN)} (unknown = "fault")'
+    if any(terms.unknown_of.get(one.profile, terms.unknown) == "hash" for one in order):
+        return 'balanced by the id\'s own hash, nothing is bound (unknown = "hash")'
     return f"{balanced}, nothing is bound"
 
 

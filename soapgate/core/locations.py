@@ -7,7 +7,7 @@
         [@attr='v']  [p:Child='v']                predicates: the trimmed text equals v
         [@attr]  [p:Child]  [not(...)]            ... is there; ... does not hold
     cookie:NAME  http:NAME  param:NAME  query:NAME  client:address|connection|certificate
-    action:URI  fault:CODE                        only where a session ends
+    action:URI  fault:CODE  empty:exchange        only where a session ends
 
 The one rule: a location is anchored and has no variables, so what it can reach is seen by
 reading it. It refuses to know trees and bytes: `matching` walks trees, `carriers` reads bytes.
@@ -44,7 +44,8 @@ _ALLOWED = (
     "a location is Header/... or Body/... (steps p:Name, *:Name, Name, *, a last @attr,"
     " predicates [@attr='v'] and [p:Child='v'], // for any depth), cookie:NAME, http:NAME,"
     " param:NAME, query:NAME, client:address, client:connection or client:certificate, and where"
-    " a session ends also action:URI or fault:CODE; for example Header/shop:Session/@id"
+    " a session ends also action:URI, fault:CODE or empty:exchange; for example"
+    " Header/shop:Session/@id"
 )
 
 
@@ -155,7 +156,15 @@ class FaultMarker:
         )
 
 
-Location = SoapPath | Carrier | ActionMarker | FaultMarker
+@dataclass(frozen=True, slots=True)
+class EmptyMarker:
+    """`empty:exchange`: a POST without a body, answered without one and without a fault. So does
+    CWMP end a session (TR-069 3.7.1.4 and 3.7.2.4)."""
+
+    text: str
+
+
+Location = SoapPath | Carrier | ActionMarker | FaultMarker | EmptyMarker
 
 
 def fault_codes(codes: Sequence[str]) -> list[str]:
@@ -183,6 +192,8 @@ def parse(text: str, namespaces: Namespaces) -> Location:
         return _action(text, name)
     if kind == "fault":
         return _fault(text, name)
+    if kind == "empty":
+        return _empty(text, name)
     if kind in _CARRIERS:
         return _carrier(text, kind, name)  # type: ignore[arg-type]
     raise LocationError(f"location {text!r}: no such kind as {kind!r}: {_ALLOWED}")
@@ -311,6 +322,12 @@ def _action(text: str, pattern: str) -> ActionMarker:
             " example action:urn:example:Logout or action:*/RST/SCT/Cancel"
         )
     return ActionMarker(text, pattern)
+
+
+def _empty(text: str, what: str) -> EmptyMarker:
+    if what != "exchange":
+        raise LocationError(f"location {text!r}: the only one of its kind is empty:exchange")
+    return EmptyMarker(text)
 
 
 def _fault(text: str, code: str) -> FaultMarker:

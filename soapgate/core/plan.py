@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
@@ -22,6 +22,7 @@ from soapgate.core.locations import (
     ActionMarker,
     Carrier,
     CarrierKind,
+    EmptyMarker,
     FaultMarker,
     Location,
     NameTest,
@@ -37,18 +38,23 @@ from soapgate.core.matching import (
     referenced,
     text_of,
 )
+from soapgate.core.naming import IdKind
 from soapgate.core.ns import WSA
-from soapgate.core.scanner import Found, NeedsBody, ScanLimits
+from soapgate.core.protocolfaults import Protocol
+from soapgate.core.scanned import Found, NeedsBody, ScanLimits, Use
 
 if TYPE_CHECKING:
     from soapgate.core.profiles import Profile
-
-Use = Literal["lookup", "bind", "learn", "end"]
 
 REMEMBERED = 1024  # tags and actions whose probes are kept; a sender may make up any number
 REMEMBERED_LENGTH = 256  # characters of one that is kept; the head's bound would allow 32 KiB
 
 _ACTION = NameTest(WSA, "Action")
+
+_ASKED: tuple[Use, ...] = ("lookup", "bind", "end")
+_ANSWERED: tuple[Use, ...] = ("learn", "end", "expires")
+_SENDING: tuple[Use, ...] = ("sent", "reply_to")
+_USUAL: tuple[Use, ...] = ("lookup", "bind", "learn", "end", "expires")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +88,23 @@ References = list[tuple[Probe, str]]
 
 
 class Plan:
-    """The compiled profiles of one service, in precedence order."""
+    """The compiled profiles of one service, in precedence order. `senders`: profiles of the
+    services that take the answers to what this one sends out (their `sent` and `reply_to`)."""
 
-    def __init__(self, profiles: Sequence[Profile], limits: ScanLimits | None = None) -> None:
+    def __init__(
+        self,
+        profiles: Sequence[Profile],
+        limits: ScanLimits | None = None,
+        senders: Sequence[Profile] = (),
+    ) -> None:
         limits = limits or ScanLimits()
         probes = list(_probes(profiles))
+        sent = list(_probes(senders, _SENDING))
         self.order: Mapping[str, int] = {p.name: at for at, p in enumerate(profiles)}
-        self.request = RequestWatch([p for p in probes if p.use != "learn"], limits)
-        self.response = ResponseWatch([p for p in probes if p.use in ("learn", "end")], limits)
+        self.protocols: Mapping[str, Protocol] = {p.name: p.unknown_fault for p in profiles}
+        self.kinds: Mapping[str, IdKind] = {p.name: p.kind for p in profiles}
+        self.request = RequestWatch([*(p for p in probes if p.use in _ASKED), *sent], limits)
+        self.response = ResponseWatch([p for p in probes if p.use in _ANSWERED], limits)
 
     @property
     def looks_into_xml(self) -> bool:
@@ -141,6 +156,12 @@ class _Watch:
         self._header = _Blocks([*_paths(probes, "Header"), *wsa_actions])
         self._body = _Blocks(_paths(probes, "Body"))
         self._carriers = [p for p in probes if isinstance(p.location, Carrier)]
+        # what an exchange without a body either way ends
+        self.empty_ends = [
+            Found(p.profile, "end", "", p.location.text)
+            for p in probes
+            if isinstance(p.location, EmptyMarker)
+        ]
         # whether any location is in the envelope
         self.needs_envelope = bool(self._header or self._body or self._faults)
 
@@ -334,9 +355,8 @@ class ResponseWatch(_Watch):
                     self._take(probe, (), hits)
 
 
-def _probes(profiles: Sequence[Profile]) -> Iterable[Probe]:
+def _probes(profiles: Sequence[Profile], uses: Sequence[Use] = _USUAL) -> Iterable[Probe]:
     rank = 0
-    uses: tuple[Use, ...] = ("lookup", "bind", "learn", "end")
     for profile in profiles:
         ids = {at.text for at in (*profile.lookup, *profile.bind, *profile.learn)}
         for use in uses:

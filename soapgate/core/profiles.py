@@ -4,9 +4,12 @@ A profile answers four questions with locations: which ids of a request to look 
 which of them a client may make up (`bind`: looked up as well, and bound on the first request
 when unknown), what to learn from a response (`learn`), and what ends a session (`end`, seen in
 requests and responses). An `end` location that is also written under lookup, bind or learn
-names the id that ends; any other is a marker that ends the ids of the exchange. The built-in
-profiles are files in the language a user writes; a user's profile of the same name takes the
-place of ours as a whole.
+names the id that ends; any other is a marker that ends the ids of the exchange. What the ids of
+a protocol have of their own besides: when they expire (`expires`, `life`), whether one ends alone
+(`ends`), what is answered when nobody knows one (`unknown`, `unknown_fault`), and for answers that
+come in by another way the ids of the messages that were `sent` and where they are to go
+(`reply_to`). The built-in profiles are files in the language a user writes; a user's profile of
+the same name takes the place of ours as a whole.
 
 The one rule: a profile is data, checked when it is read, with every mistake named at once. It
 knows no message; `soapgate.core.plan` runs it.
@@ -15,17 +18,19 @@ knows no message; `soapgate.core.plan` runs it.
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import resources
-from typing import Literal
+from typing import Literal, get_args
 
 from soapgate.core.errors import ConfigError, LocationError
 from soapgate.core.locations import (
     ActionMarker,
     Carrier,
+    EmptyMarker,
     FaultMarker,
     Location,
     Namespaces,
@@ -33,7 +38,9 @@ from soapgate.core.locations import (
     check_namespace,
     parse,
 )
+from soapgate.core.naming import ORDINARY, IdKind
 from soapgate.core.plan import HttpFacts, Plan, RequestWatch, ResponseWatch
+from soapgate.core.protocolfaults import PROTOCOLS, Protocol
 
 __all__ = [
     "DEFAULT",
@@ -47,7 +54,8 @@ __all__ = [
 ]
 
 Value = Literal["text", "named"]
-Unknown = Literal["balance", "fault"]
+Unknown = Literal["balance", "fault", "hash"]
+UNKNOWN: tuple[Unknown, ...] = get_args(Unknown)
 
 KEYS = (
     "title",
@@ -58,9 +66,16 @@ KEYS = (
     "bind",
     "learn",
     "end",
+    "ends",
+    "expires",
+    "life",
+    "sent",
+    "reply_to",
     "value",
     "unknown",
+    "unknown_fault",
 )
+LIFE_MOST = 366 * 86400.0  # seconds; more is a slip of the pen
 
 # Order is precedence: session headers, security tokens, sequences, body tokens, cookies.
 DEFAULT: tuple[str, ...] = (
@@ -86,7 +101,12 @@ class Profile:
     """One protocol's places. `lookup` never repeats a location of `bind`; the order of each
     tuple is its precedence. `value` "text": an id is the text found; "named": it is
     "{namespace}name=text", for blocks whose names are not known beforehand. `unknown` overrides
-    the service's answer to an id that nobody knows; None leaves it to the service."""
+    the service's answer to an id that nobody knows; None leaves it to the service; a fault is told
+    in the terms of `unknown_fault`.
+
+    `expires`: times in a response at which its ids expire. `sent`: ids of messages that a backend
+    itself sends out by another service; `reply_to`: addresses of theirs, one of which must be a
+    real one. `kind`: what is special about the ids."""
 
     name: str
     title: str = ""
@@ -98,6 +118,11 @@ class Profile:
     end: tuple[Location, ...] = ()
     value: Value = "text"
     unknown: Unknown | None = None
+    unknown_fault: Protocol = "soap"
+    expires: tuple[Location, ...] = ()
+    sent: tuple[Location, ...] = ()
+    reply_to: tuple[Location, ...] = ()
+    kind: IdKind = ORDINARY
 
 
 def read_profile(
@@ -156,10 +181,9 @@ class _Reader:
                 self._say(f"unknown key {key!r}{meant}; allowed are {', '.join(KEYS)}")
         known = {**namespaces, **self._namespaces()}
         value: Value = "named" if self._choice("value", ("text", "named")) == "named" else "text"
-        chosen = self._choice("unknown", ("balance", "fault"))
-        unknown: Unknown | None = (
-            "fault" if chosen == "fault" else "balance" if chosen == "balance" else None
-        )
+        chosen = self._choice("unknown", UNKNOWN)
+        told = self._choice("unknown_fault", PROTOCOLS)
+        sent = self._locations("sent", known)
         bind = self._locations("bind", known)
         bound = {location.text for location in bind}
         lookup = self._locations("lookup", known)
@@ -173,7 +197,12 @@ class _Reader:
             self._locations("learn", known),
             self._locations("end", known),
             value,
-            unknown,
+            next((word for word in UNKNOWN if word == chosen), None),
+            next((word for word in PROTOCOLS if word == told), "soap"),
+            self._locations("expires", known),
+            sent,
+            self._locations("reply_to", known),
+            IdKind(self._life(), self._choice("ends", ("session", "id")) == "id", bool(sent)),
         )
         if not self.problems:
             self._check(profile)
@@ -182,6 +211,8 @@ class _Reader:
     def _check(self, profile: Profile) -> None:
         if not (profile.lookup or profile.bind):
             self._say("no id of a request is ever looked up; give 'lookup' or 'bind' a location")
+        if profile.reply_to and not profile.sent:
+            self._say("key 'reply_to' has a meaning only with 'sent'")
         if profile.value != "named":
             return
         for key in ("lookup", "bind", "learn"):
@@ -208,6 +239,16 @@ class _Reader:
             return value
         self._say(f"key 'default': {value!r} is not allowed; it wants true or false")
         return False
+
+    def _life(self) -> float:
+        if "life" not in self._table:
+            return 0.0
+        value = self._table["life"]
+        seconds = _seconds(value)
+        if seconds is not None and 0 < seconds <= LIFE_MOST:
+            return seconds
+        self._say(f"key 'life': {value!r} is not allowed; it wants a duration, for example \"60s\"")
+        return 0.0
 
     def _choice(self, key: str, allowed: tuple[str, ...]) -> str:
         value = self._table.get(key, "")
@@ -262,12 +303,28 @@ class _Reader:
                 yield location
 
 
+_LIFE = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
+
+
+def _seconds(value: object) -> float | None:
+    """A duration as the configuration writes it: a number of seconds, or "1h30m"."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    found = _LIFE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    worths = (86400, 3600, 60, 1)
+    return float(sum(int(n or 0) * worth for n, worth in zip(found.groups(), worths, strict=True)))
+
+
 def _misplaced(key: str, location: Location) -> str:
     """What `key` allows instead, if a location of this kind may not stand under it; else ""."""
-    if isinstance(location, ActionMarker | FaultMarker) and key != "end":
-        return "action: and fault: mark an end and are allowed only under 'end'"
+    if isinstance(location, ActionMarker | FaultMarker | EmptyMarker) and key != "end":
+        return "action:, fault: and empty: mark an end and are allowed only under 'end'"
     if not isinstance(location, Carrier):
         return ""
+    if key in ("expires", "sent", "reply_to"):
+        return "a Header or Body location is wanted"
     if key == "learn" and location.kind not in ("cookie", "http"):
         return "a response has Header and Body locations, cookie: and http: only"
     if key == "end" and location.kind == "client":

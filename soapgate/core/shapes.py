@@ -27,14 +27,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from soapgate.core.envelope import SoapVersion
 from soapgate.core.errors import Failure
-from soapgate.core.scanned import Found, Outcome, ScanLimits, Scanned, Watch
+from soapgate.core.scanned import Found, Outcome, ScanLimits, Scanned, Use, Watch
 from soapgate.core.scanner import Scanner
-
-Use = Literal["lookup", "bind", "learn", "end"]
 
 SHAPES = 128  # of one Watch: stacks of its clients times their headers; a large one takes 100 KB
 SIBLINGS = 8  # shapes tried for one Envelope start tag

@@ -12,14 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from soapgate.core.affinity import Affinity
+from soapgate.core.affinitycookie import AffinityCookie, Claim
 from soapgate.core.encodings import readable_as_it_is
 from soapgate.core.plan import HttpFacts, Plan
 from soapgate.core.pool import Member, Pool
 from soapgate.core.routing import Terms
 from soapgate.core.scanned import Found, ScanLimits
 from soapgate.core.shapes import Shapes
+from soapgate.edge.calls import Callbacks
 from soapgate.edge.exchangelog import ExchangeLog
-from soapgate.edge.hops import traces
+from soapgate.edge.hops import traces, without_fast_infoset
 from soapgate.edge.http11 import RequestHead, ResponseHead, soap_action
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.upstream import Dialer
@@ -32,7 +34,8 @@ class Service:
     `queue`: seconds a request waits for a place of a full backend; `tries`: how many connections
     are attempted for one request; `max_body`: most octets of a request body, 0 for no bound;
     `keep`: most octets of a body that is kept for another try once bytes of it were sent;
-    `hide_fast_infoset`: take it out of Accept where profiles look into XML.
+    `hide_fast_infoset`: take it out of Accept where profiles look into XML; `callbacks`: who
+    takes the answers to what backends send out by this service; `cookie`: the gateway's own.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Service:
     max_body: int = 0
     keep: int = 64 * 1024
     hide_fast_infoset: bool = True
+    callbacks: tuple[Callbacks, ...] = ()
+    cookie: AffinityCookie | None = None
     request_shapes: Shapes = field(init=False)
     response_shapes: Shapes = field(init=False)
 
@@ -74,12 +79,14 @@ class Asked:
     """What a request head says.
 
     `found` and `ends` are ids and markers outside the body; `envelope`: the service's profiles
-    look into bodies; `plain`: a body can be an envelope in UTF-8 as it is.
+    look into bodies; `plain`: a body can be an envelope in UTF-8 as it is; `less`: what takes out
+    of the lines that go on what a backend should not see, None for nothing. `claim`: what our own
+    cookie says, `foreign`: how many of its name are not ours.
     """
 
     __slots__ = (
-        "_peer", "_scheme", "_traces", "action", "ends", "envelope", "found", "less", "method",
-        "plain", "service", "tables",
+        "_peer", "_scheme", "_traces", "action", "claim", "ends", "envelope", "foreign", "found",
+        "less", "method", "plain", "service", "tables",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, head: RequestHead, facts: HttpFacts) -> None:
@@ -91,7 +98,9 @@ class Asked:
         self.found: list[Found] = []
         self.ends: list[Found] = []
         self.envelope = False
-        self.less = False  # whether its Accept offers more than should go on
+        self.less: Callable[[bytes], bytes] | None = None
+        self.claim: Claim | None = None
+        self.foreign = 0
         self.plain = plain(head)
         self._peer = self._scheme = b""
         self._traces = b""
@@ -100,9 +109,18 @@ class Asked:
             self.envelope = watch.needs_envelope
             if self.service.hide_fast_infoset and self.service.plan.looks_into_xml:
                 offers = head.fields.get(b"accept", ())
-                self.less = any(b"fastinfoset" in one.lower() for one in offers)
+                if any(b"fastinfoset" in one.lower() for one in offers):
+                    self.less = without_fast_infoset
+            if self.service.cookie is not None and b"cookie" in head.fields:
+                self._own_cookie(self.service.cookie, head)
             for one in watch.http(facts):
                 (self.ends if one.use == "end" else self.found).append(one)
+
+    def _own_cookie(self, cookie: AffinityCookie, head: RequestHead) -> None:
+        self.claim, self.foreign = cookie.read(head.fields[b"cookie"])
+        if self.claim or self.foreign:
+            before = self.less
+            self.less = lambda lines: cookie.without(before(lines) if before else lines)
 
     def traces(self, head: RequestHead, peer: bytes, scheme: bytes) -> bytes:
         """The lines the request gets on its way; kept for the client that asked last."""

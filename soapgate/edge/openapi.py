@@ -139,6 +139,7 @@ _PIN = {
     "created": TIME,
     "used": TIME,
     "expired": FLAG,
+    "ended": FLAG,
 }
 _PROBE = _object(ok=FLAG, detail=TEXT, at=TIME, seconds=NUMBER)
 
@@ -171,7 +172,7 @@ SCHEMAS: dict[str, Json] = {
         role=_or_null(TEXT),
         sessions=_list(TEXT),
         lost={"type": "string", "enum": ["strict", "redispatch"]},
-        unknown={"type": "string", "enum": ["balance", "fault"]},
+        unknown={"type": "string", "enum": ["balance", "fault", "hash"]},
         idle=NUMBER,
         max_age=NUMBER,
     ),

@@ -479,6 +479,10 @@ CONVERSATIONS = {
     "magento1, WS-I without login": shop(
         "om:startSessionResponseParam", "result", "om:callParam", "om:endSessionParam"
     ),
+    "wsa-async": [
+        rq("<wsa:RelatesTo>urn:q1</wsa:RelatesTo>", "<x:answer/>", "lookup urn:q1", "end urn:q1"),
+        rs("", ""),
+    ],
     "cwmp, GenieACS": device("session"),
     "cwmp, Java": device("JSESSIONID"),
 }

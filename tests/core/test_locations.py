@@ -8,6 +8,7 @@ from soapgate.core.errors import LocationError
 from soapgate.core.locations import (
     ActionMarker,
     Carrier,
+    EmptyMarker,
     FaultMarker,
     NameTest,
     Predicate,
@@ -253,3 +254,9 @@ def test_an_action_is_compared_whole_or_by_its_start_or_end(pattern, yes, no):
 )
 def test_a_fault_code_is_compared_by_its_parts_in_either_soap_version(code, codes, matches):
     assert FaultMarker(f"fault:{code}", code).matches(fault_codes(codes)) is matches
+
+
+def test_an_empty_exchange_is_a_place_where_a_session_ends():
+    assert parse("empty:exchange", {}) == EmptyMarker("empty:exchange")
+    with pytest.raises(LocationError, match="the only one of its kind is empty:exchange"):
+        parse("empty:request", {})

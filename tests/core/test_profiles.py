@@ -6,6 +6,7 @@ import pytest
 
 from soapgate.core.errors import ConfigError
 from soapgate.core.locations import parse
+from soapgate.core.naming import IdKind
 from soapgate.core.profiles import DEFAULT, Profile, catalogue, read_profile
 
 SHOP = {"shop": "urn:example:shop"}
@@ -79,7 +80,7 @@ def test_a_profiles_own_prefix_overrides_the_configurations():
         ({"about": ["a"]}, ["key 'about'", "a text"]),
         ({"value": "hash"}, ["key 'value'", "'hash'", '"text" or "named"']),
         ({"value": 1}, ["key 'value'", "1"]),
-        ({"unknown": "retry"}, ["key 'unknown'", "'retry'", '"balance" or "fault"']),
+        ({"unknown": "retry"}, ["key 'unknown'", "'retry'", '"balance" or "fault" or "hash"']),
         ({"namespaces": ["a"]}, ["key 'namespaces'", "a table of prefixes"]),
         ({"namespaces": {"a": 1}}, ["key 'namespaces.a'", "1", "a namespace or a list"]),
         ({"namespaces": {"a": ["urn:*x"]}}, ["key 'namespaces.a'", "only at the end"]),
@@ -113,3 +114,60 @@ def test_the_catalogue_begins_with_the_default_set_in_its_order():
 def test_a_changed_catalogue_is_the_callers_own():
     catalogue().clear()
     assert catalogue()
+
+
+def test_a_profile_says_what_is_special_about_its_ids():
+    table = {
+        "lookup": ["Header/wsa:RelatesTo"],
+        "ends": "id",
+        "life": "1h30m",
+        "unknown": "hash",
+        "unknown_fault": "wsc",
+        "expires": ["Body/a/b"],
+        "sent": ["Header/wsa:MessageID"],
+        "reply_to": ["Header/wsa:ReplyTo/wsa:Address"],
+    }
+    profile = read_profile("shop", table, {})
+    assert profile.kind == IdKind(life=5400.0, ends_alone=True, passing=True)
+    assert (profile.unknown, profile.unknown_fault) == ("hash", "wsc")
+    assert [one.text for one in (*profile.expires, *profile.sent, *profile.reply_to)] == [
+        "Body/a/b",
+        "Header/wsa:MessageID",
+        "Header/wsa:ReplyTo/wsa:Address",
+    ]
+
+
+def test_a_profile_that_says_nothing_of_its_ids_has_ordinary_ones():
+    profile = read_profile("shop", {"lookup": ["cookie:A"]}, {})
+    assert (profile.kind, profile.unknown, profile.unknown_fault) == (IdKind(), None, "soap")
+
+
+@pytest.mark.parametrize(
+    ("life", "seconds"), [(90, 90.0), (1.5, 1.5), ("90s", 90.0), ("1d", 86400.0), ("2h1m", 7260.0)]
+)
+def test_a_life_is_a_duration(life, seconds):
+    assert read_profile("shop", {"lookup": ["cookie:A"], "life": life}, {}).kind.life == seconds
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"life": ""}, ["key 'life'", "a duration"]),
+        ({"life": 0}, ["key 'life'", "0"]),
+        ({"life": True}, ["key 'life'", "True"]),
+        ({"life": "367d"}, ["key 'life'", "367d"]),
+        ({"life": "1h 30m"}, ["key 'life'", "1h 30m"]),
+        ({"ends": "all"}, ["key 'ends'", '"session" or "id"']),
+        ({"unknown_fault": "wsrm11"}, ["key 'unknown_fault'", "wsrm11", '"wsrm"']),
+        ({"expires": ["cookie:A"]}, ["key 'expires[0]'", "Header or Body"]),
+        ({"sent": ["http:A"]}, ["key 'sent[0]'", "Header or Body"]),
+        ({"reply_to": ["Header/a"]}, ["key 'reply_to'", "'sent'"]),
+        ({"learn": ["empty:exchange"]}, ["key 'learn[0]'", "empty:", "only under 'end'"]),
+        ({"end": ["empty:post"]}, ["key 'end[0]'", "empty:exchange"]),
+    ],
+)
+def test_a_mistake_about_ids_is_named(more, words):
+    with pytest.raises(ConfigError) as caught:
+        read_profile("shop", {"lookup": ["cookie:A"], **more}, {})
+    (problem,) = caught.value.problems
+    assert [word for word in words if word not in problem] == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from soapgate.core import routing
 from soapgate.core.errors import Reason
-from soapgate.core.pins import Pin
+from soapgate.core.pins import LIVE, NAME_ENDED, SESSION_ENDED, Pin
 from soapgate.core.policies import POLICIES, Rendezvous
 from soapgate.core.pool import Backend, Health, Pool
 from soapgate.core.routing import (
@@ -49,6 +49,71 @@ def unpinned(key: bytes = b"k", *, bindable: bool) -> Identity:
 
 NEW = unpinned(b"new", bindable=True)
 UNKNOWN = unpinned(b"unknown", bindable=False)
+
+
+# Ended
+
+
+def ended(backend: str, key: bytes = b"e") -> Identity:
+    pin = Pin("shop", "p", backend, b"", 0.0, 0.0, 9.0, SESSION_ENDED)
+    return Identity("p", key, False, pin, key)
+
+
+@pytest.mark.parametrize("admin", ["ready", "drain"])
+def test_what_trails_behind_an_end_goes_where_the_session_was(admin: str) -> None:
+    pool = pool_of("b1", "b2")
+    pool.members["b2"].admin = admin  # type: ignore[assignment]
+    last = ended("b2")
+    assert route(STRICT, [UNKNOWN, last], pool) == Route("pinned", "ended", "b2", last, 0, False)
+
+
+def test_a_live_session_goes_before_one_that_has_ended() -> None:
+    pool = pool_of("b1", "b2")
+    live = pinned("b1")
+    assert route(STRICT, [ended("b2"), live], pool) == Route(
+        "pinned", "bound", "b1", live, 0, False
+    )
+
+
+@pytest.mark.parametrize("terms", [STRICT, REDISPATCH], ids=lambda terms: terms.lost)
+def test_what_has_ended_is_never_lost_only_unknown(terms: Terms) -> None:
+    pool = pool_of("b1")
+    answer = route(terms, [ended("gone")], pool)
+    assert answer == Route("balanced", "unknown", "b1", None, 0, False)
+    assert isinstance(route(terms, [ended("b1")], pool, {"b1"}), Refusal)
+
+
+def test_a_new_session_begins_beside_one_whose_backend_is_gone() -> None:
+    pool = pool_of("b1")
+    assert route(STRICT, [ended("gone"), NEW], pool) == Route(
+        "balanced", "new", "b1", NEW, 0, False
+    )
+
+
+# Unknown
+
+
+def test_an_unknown_id_that_hashes_always_gets_the_same_backend() -> None:
+    terms = Terms(unknown="hash")
+    pool, other = pool_of("b1", "b2", "b3"), pool_of("b3", "b2", "b1", policy=POLICIES["hash"])
+    for number in range(20):
+        identity = unpinned(b"key %d" % number, bindable=False)
+        answers = [route(terms, [identity], one) for one in (pool, pool, other)]
+        backend = Rendezvous().select(list(pool.members.values()), identity.key).name
+        assert answers == [Route("balanced", "hashed", backend, None, 0, False)] * 3
+
+
+def test_the_profiles_word_for_unknown_ids_goes_before_the_services() -> None:
+    pool = pool_of("b1")
+    first = UNKNOWN._replace(profile="first")
+    second = UNKNOWN._replace(profile="second")
+    hashed = Terms(unknown="fault", unknown_of={"first": "hash", "second": "balance"})
+    assert route(hashed, [first, second], pool).reason == "hashed"
+    assert route(hashed, [second], pool).reason == "unknown"
+    refused = Terms(unknown_of={"first": "hash", "second": "fault"})
+    answer = route(refused, [first, second], pool)
+    assert answer.reason == Reason.SESSION_UNKNOWN
+    assert answer.identity == second
 
 
 # Pinned
@@ -277,30 +342,38 @@ def test_each_role_has_turns_of_its_own() -> None:
 
 NAMES = ("b1", "b2", "b3", "gone")
 KEYS = st.binary(max_size=3)
-PINS = st.none() | st.builds(
-    Pin,
-    service=st.just("shop"),
-    profile=st.just("p"),
-    backend=st.sampled_from(NAMES),
-    alias=st.just(b""),
-    created=st.just(0.0),
-    used=st.just(0.0),
-)
-IDENTITIES = st.lists(
-    st.builds(
-        Identity,
-        profile=st.just("p"),
-        key=KEYS,
-        bindable=st.booleans(),
-        pin=PINS,
-        primary=KEYS,
-    ),
-    max_size=4,
-)
+FIELDS = {
+    "service": st.just("shop"),
+    "profile": st.just("p"),
+    "backend": st.sampled_from([*NAMES, "gone"]),
+    "alias": st.just(b""),
+    "created": st.just(0.0),
+    "used": st.just(0.0),
+}
+
+
+def identities(*ended: int) -> st.SearchStrategy[list[Identity]]:
+    """Up to four identities; a pin has one of `ended`."""
+    pins = st.builds(Pin, **FIELDS, until=st.just(9.0), ended=st.sampled_from(ended))
+    return st.lists(
+        st.builds(
+            Identity,
+            profile=st.just("p"),
+            key=KEYS,
+            bindable=st.booleans(),
+            pin=st.none() | pins,
+            primary=KEYS,
+        ),
+        max_size=4,
+    )
+
+
+IDENTITIES = identities(LIVE)
+ANY_IDENTITIES = identities(LIVE, NAME_ENDED, SESSION_ENDED)
 TERMS = st.builds(
     Terms,
     lost=st.sampled_from(["strict", "redispatch"]),
-    unknown=st.sampled_from(["balance", "fault"]),
+    unknown=st.sampled_from(["balance", "fault", "hash"]),
     role=st.sampled_from([None, "worker", "nobody"]),
 )
 EXCLUDED = st.sets(st.sampled_from(NAMES))
@@ -330,7 +403,7 @@ def pools(draw: st.DrawFn) -> Pool:
 
 
 @settings(deadline=None)
-@given(TERMS, IDENTITIES, pools(), EXCLUDED)
+@given(TERMS, ANY_IDENTITIES, pools(), EXCLUDED)
 def test_it_always_answers_in_documented_words_and_never_chooses_who_cannot_serve(
     terms: Terms, identities: list[Identity], pool: Pool, excluded: set[str]
 ) -> None:
