@@ -7,10 +7,10 @@ ARGS   ?=
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
-.PHONY: help venv demo run test lint format bench wheel clean
+.PHONY: help venv demo run test lint format bench bench-compare wheel clean
 
 help:   ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP)   ## an environment of its own in .venv, with all that the rest needs
 $(STAMP): setup.cfg pyproject.toml
@@ -34,8 +34,11 @@ lint: $(STAMP)   ## ruff (rules and format) and mypy
 format: $(STAMP)   ## put the sources into the one format
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: $(STAMP)   ## CPU a request beside HAProxy (needs haproxy, nginx-light, wrk)
+bench: $(STAMP)   ## CPU a request beside HAProxy (needs haproxy, nginx-light, wrk); ARGS=--help
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-compare: $(STAMP)   ## how the ratios changed: BASE=earlier.json [NEW=later.json]
+	@$(BIN)/python -m bench --compare $(or $(BASE),$(error say BASE=earlier.json, a result in bench/out)) $(NEW)
 
 wheel: $(STAMP)   ## sdist and wheel, in dist/
 	$(BIN)/python -m build

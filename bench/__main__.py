@@ -1,13 +1,12 @@
 """`python -m bench`: reads the command line, runs, writes.
 
-Exit status: 0 measured, or nothing to measure with (a word says what to install); 1 a check or a
-program failed; 2 a wrong command line; 130 interrupted.
+Figures go to a JSON file and, as tables, to standard output; progress goes to standard error. Exit
+status: 0 measured, or nothing to measure with (a word says what to install); 1 a check, a program
+or a file failed, and that part gives no figure; 2 a wrong command line; 130 interrupted.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import signal
 import sys
 import tempfile
@@ -16,58 +15,24 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import backends, load, report, rounds
-from bench.cases import CASES
-from bench.contenders import Contender
-from bench.contenders.haproxy import HAPROXY, HAPROXY_64K
-from bench.contenders.soapgate import SOAPGATE
-from bench.processes import BenchError, Cores, finished, missing
+from bench import compare, document, latency, memory, options, picture, rounds
+from bench.options import Asked
+from bench.processes import BenchError, Cores, version
+from bench.selection import Selection, select
+from bench.tables import tables
 
-CONTENDERS = {each.name: each for each in (HAPROXY, HAPROXY_64K, SOAPGATE)}
-DEFAULT = (HAPROXY.name, HAPROXY_64K.name, SOAPGATE.name)
 OUT = Path(__file__).parent / "out"
-
-ABOUT = """\
-CPU a request of soapgate beside HAProxy, doing the same job in the same minute.
-
-Each gateway stands before the same two canned nginx backends and keeps a session id of the SOAP
-Header on one of them. wrk posts envelopes of 64 sessions in turn over kept-alive connections; the
-gateways take turns. A figure is CPU time of the gateway, from the kernel, over replies that wrk
-counted. Before and after, a check proves that the gateway sticks.
-"""
-
-READING = """\
-cases:
-{cases}
-
-contenders:
-{contenders}
-
-reading the table:
-  "20 / 21 / 23" is the least, median and most of the rounds. The ratio is taken within each round;
-  under 1 soapgate is cheaper. Differences under a tenth are noise on a shared machine; more rounds
-  or a quieter machine help, longer turns do little.
-
-examples:
-  make bench                                         everything, about four minutes
-  python -m bench --quick                            one short round of each, half a minute
-  python -m bench -n 5 --case 0.5k --case 30k        five rounds of two cases
-  python -m bench --contender soapgate --case 1m     alone, while working on it
-  python -m bench --contender haproxy-64k --contender soapgate
-
-needs the Debian packages haproxy, nginx-light and wrk:
-  apt-get install haproxy nginx-light wrk
-"""
+START_SECONDS = 3  # a gateway takes about that long to start and to be checked, twice
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _options(arguments)
+    asked = options.read(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        plan = _plan(options)
-        if plan is None:
+        if asked.compare or asked.tables or asked.picture:
+            print(_from_file(asked), end="")
             return 0
-        return _run(plan, options.json)
+        return _measure(asked)
     except BenchError as problem:
         _say(f"bench: {problem}")
         return 1
@@ -76,87 +41,62 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    listing = {
-        "cases": "\n".join(f"  {case.name:12} {case.about}" for case in CASES.values()),
-        "contenders": "\n".join(f"  {each.name:12} {each.about}" for each in CONTENDERS.values()),
-    }
-    parser = argparse.ArgumentParser(
-        prog="python -m bench",
-        description=ABOUT,
-        epilog=READING.format(**listing),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("-q", "--quick", action="store_true", help="one round of one second each")
-    parser.add_argument("-n", "--rounds", type=int, default=3, help="turns each (default: 3)")
-    parser.add_argument("-s", "--seconds", type=int, default=4, help="a turn's length (default: 4)")
-    parser.add_argument(
-        "--case", action="append", choices=CASES, help="only this one; may be repeated"
-    )
-    parser.add_argument(
-        "--contender",
-        action="append",
-        choices=CONTENDERS,
-        help=f"may be repeated (default: {', '.join(DEFAULT)})",
-    )
-    parser.add_argument(
-        "--json", type=Path, help="where to write the figures (default: bench/out/, by date)"
-    )
-    options = parser.parse_args(arguments)
-    if options.rounds < 1 or options.seconds < 1:
-        parser.error("--rounds and --seconds are at least 1")
-    return options
+def _from_file(asked: Asked) -> str:
+    """What is asked instead of a measurement, from results there are."""
+    if asked.compare:
+        base, new = asked.compare
+        new = new or document.latest(OUT, but=base)
+        return compare.report(document.read(base), document.read(new), base.name, new.name)
+    if asked.tables:
+        return tables(document.read(asked.tables))
+    assert asked.picture is not None
+    return picture.svg(document.read(asked.picture))
 
 
-def _plan(options: argparse.Namespace) -> rounds.Plan | None:
-    """What to run with what is installed; None, after a word, when that is not enough."""
-    lacking = missing({**backends.PACKAGES, **load.PACKAGES})
-    if lacking:
-        _say(f"bench: skipped, {_install(lacking)}")
-        return None
-    contenders: list[Contender] = []
-    for name in options.contender or DEFAULT:
-        lacking = missing(CONTENDERS[name].packages)
-        if lacking:
-            _say(f"bench: without {name}, {_install(lacking)}")
-        else:
-            contenders.append(CONTENDERS[name])
-    if not contenders:
-        return None
-    return rounds.Plan(
-        cases=tuple(CASES[name] for name in options.case or CASES),
-        contenders=tuple(contenders),
-        rounds=1 if options.quick else options.rounds,
-        seconds=1 if options.quick else options.seconds,
-        warm_up=1 if options.quick else 2,
-    )
-
-
-def _run(plan: rounds.Plan, wanted: Path | None) -> int:
-    cores = Cores.of_this_machine()
+def _measure(asked: Asked) -> int:
+    selection = select(asked)
+    for sentence in selection.left_out:
+        _say(f"bench: {sentence}")
+    if not selection.contenders:
+        _say("bench: nothing to measure")
+        return 0
+    cores = Cores.of_this_machine(max(each.cores for each in selection.contenders))
     if not cores.apart:
         _say("bench: one CPU only; gateway, load and backends share it")
+    _say(f"bench: about {_minutes(asked, selection)} min")
     started = time.monotonic()
-    programs = {each.name: each.version for each in plan.contenders}
-    versions = {name: _version(command) for name, command in programs.items()}
-    with tempfile.TemporaryDirectory(prefix="soapgate-bench-") as directory:
-        turns = rounds.run(plan, Path(directory), cores, _say)
-    found = report.document(turns, plan, cores, versions)
-    path = wanted or OUT / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=1) + "\n")
-    _say(f"bench: done in {time.monotonic() - started:.0f} s; figures in {path}\n")
-    print(report.table(turns, plan))
-    return 0
+    frame = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": document.machine(),
+    }
+    versions = {each.name: version(each.version) for each in selection.contenders}
+    findings = _find(asked, selection, cores)
+    found = document.build(
+        findings, selection.entries, asked.pace, cores, versions, selection.left_out
+    )
+    took = round(time.monotonic() - started)
+    path = asked.json or OUT / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    document.write({**frame, "seconds_taken": took, **found}, path)
+    _say(f"bench: done in {took} s; figures in {path}\n")
+    print(tables(document.read(path)), end="")
+    return 1 if findings.failed else 0
 
 
-def _version(command: tuple[str, ...]) -> str:
-    return finished(command, cores=Cores.of_this_machine().others, seconds=20).split("\n", 1)[0]
+def _find(asked: Asked, selection: Selection, cores: Cores) -> document.Findings:
+    pace = asked.pace
+    with tempfile.TemporaryDirectory(prefix="soapgate-bench-") as name:
+        room = Path(name)
+        turns, failed = rounds.run(selection.entries, pace, room, cores, _say)
+        waits, missed = latency.run(selection.waiting, selection.waiters, pace, room, cores, _say)
+        weights, lost = memory.run(selection.weighed, pace, room, cores, _say)
+    return document.Findings(turns, waits, weights, [*failed, *missed, *lost])
 
 
-def _install(lacking: dict[str, str]) -> str:
-    programs, packages = ", ".join(lacking), " ".join(lacking.values())
-    return f"{programs} not found: apt-get install {packages}"
+def _minutes(asked: Asked, selection: Selection) -> int:
+    lanes = sum(len(contenders) for _case, contenders in selection.entries)
+    lanes += len(selection.waiting) * (len(selection.waiters) + 2)
+    lanes += 2 * len(selection.weighed)
+    return 1 + (asked.pace.of(lanes) + START_SECONDS * lanes) // 60
 
 
 def _say(line: str) -> None:

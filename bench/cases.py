@@ -1,48 +1,106 @@
-"""The messages under test: one small value for each shape of envelope.
+"""What every client of a turn sends, and before what: one small value for each case.
 
-A case knows its envelope for a given session id and nothing of gateways. The id stands in a custom
-SOAP Header block, `shop:SessionId`, the place where most home-made session protocols put it.
-Sizes are bytes of the whole envelope, exact to the byte, so that a table may name them.
-Add a case by adding a value to `CASES`.
+A case knows its messages, its connections and what the world around the gateway looks like; it
+knows nothing of gateways, which read from it what they have to be set up for. Cases of one *group*
+run side by side and take turns together, because it is them that one wants to compare; the first
+case of a group is what the others are held against.
+
+Add a case by adding a value to `CASES`. Sizes are bytes of the whole envelope, exact to the byte.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
+
+from bench.envelopes import SERIAL, Maker, in_body, in_header, secured, without_id
 
 KIB = 1024
 PATH = "/shop"
 ACTION = "urn:example:shop/add"
 CONTENT_TYPE = "text/xml; charset=utf-8"
+COOKIE = "SHOPSESSION"
+ECHOED = "X-Session"  # a field whose value a backend puts into the Header of its reply
 SESSIONS = 64  # ids in rotation: enough for both backends, few enough for a short warm-up
+ENDLESS = 2**32  # serial numbers that do not come again
+MAIN = "size"  # the group that a run without options measures, with every contender
 
-_OPEN = '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">'
-_SESSION = '<shop:SessionId xmlns:shop="urn:example:shop">{id}</shop:SessionId>'
-_BODY = '<soap:Body><shop:add xmlns:shop="urn:example:shop">{items}</shop:add></soap:Body>'
-_CLOSE = "</soap:Envelope>"
-_ITEM = "<shop:item><shop:sku>4711</shop:sku><shop:count>2</shop:count></shop:item>"
+Place = Literal["header", "cookie", "body", "nowhere"]
+Reply = Literal["canned", "echo", "issue"]
+Profiles = Literal["one", "default", "none"]
 
-_WSS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
-_DS = "http://www.w3.org/2000/09/xmldsig#"
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One request: fields and body. `SERIAL` in either is still to be filled in."""
+
+    fields: dict[str, str]
+    body: bytes
+
+    def numbered(self, serial: int) -> Message:
+        digits = f"{serial:08x}"
+        return Message(
+            {name: value.replace(SERIAL, digits) for name, value in self.fields.items()},
+            self.body.replace(SERIAL.encode(), digits.encode()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One envelope shape. `envelope(id)` is what a client with that session posts."""
+    """One kind of traffic.
+
+    place: where the id stands; with "nowhere" there is none and requests are balanced.
+    reply: "canned", the same always, ids are bound on first sight; "echo", each reply has the
+    request's id in its Header and the gateway learns it there; "issue", each reply has a new id.
+    profiles: of soapgate: the one that the id needs, that and the default set, or none.
+    pins: in the store beforehand; the load then walks over all of them, evenly.
+    backends: how many; `connections` of clients, kept alive or one for each request.
+    """
 
     name: str
     title: str
     about: str
-    envelope: Callable[[str], bytes]
+    envelope: Maker
+    group: str = MAIN
+    place: Place = "header"
+    reply: Reply = "canned"
+    profiles: Profiles = "one"
+    pins: int = 0
+    backends: int = 2
+    sessions: int = SESSIONS
     connections: int = 16
+    keep_alive: bool = True
+    tls: bool = False
+    endless: bool = False
 
     @property
     def size(self) -> int:
-        """Bytes of one envelope; the same for every id that `session_ids` gives."""
+        """Bytes of one envelope; the same for every id."""
         return len(self.envelope(session_ids("size", 1)[0]))
+
+    @property
+    def serials(self) -> int:
+        """How many serial numbers the load walks over; 0 = its messages have none."""
+        return ENDLESS if self.endless else self.pins
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the load. With pins beforehand it is one, with `SERIAL` in it: all of them."""
+        if self.pins:
+            return [pinned_id(SERIAL)]
+        return session_ids(f"load {self.name}", self.sessions)
+
+    def message(self, session: str) -> Message:
+        """What a client with that session posts."""
+        fields = {"Content-Type": CONTENT_TYPE, "SOAPAction": f'"{ACTION}"'}
+        if self.place == "cookie":
+            fields["Cookie"] = f"theme=dark; {COOKIE}={session}; lang=en"
+        if self.reply == "echo":
+            fields[ECHOED] = session
+        if not self.keep_alive:
+            fields["Connection"] = "close"
+        return Message(fields, self.envelope(session))
 
 
 def session_ids(purpose: str, count: int) -> list[str]:
@@ -50,80 +108,139 @@ def session_ids(purpose: str, count: int) -> list[str]:
     return [hashlib.sha256(f"{purpose} {n}".encode()).hexdigest()[:32] for n in range(count)]
 
 
-def plain(size: int) -> Callable[[str], bytes]:
-    """Envelopes of `size` bytes: a short Header with the id, the rest repeated items in the Body.
+def pinned_id(serial: str) -> str:
+    """The id of a pin that is there beforehand, by its serial number in eight hex digits."""
+    return f"c0ffee{'0' * 18}{serial}"
 
-    Blanks fill what the last whole item leaves free.
+
+def backend_names(count: int) -> list[str]:
+    return [f"b{number}" for number in range(1, count + 1)]
+
+
+def pinned_backend(serial: int, count: int) -> str:
+    """Where the pin of that serial number points, among `count` backends.
+
+    Turned round after each `count`, so that no round robin comes out the same by chance.
     """
-
-    def envelope(session: str) -> bytes:
-        header = f"<soap:Header>{_SESSION.format(id=session)}</soap:Header>"
-        room = size - len(_OPEN) - len(header) - len(_BODY.format(items="")) - len(_CLOSE)
-        whole, rest = divmod(room, len(_ITEM))
-        items = _ITEM * whole + " " * rest
-        return (_OPEN + header + _BODY.format(items=items) + _CLOSE).encode()
-
-    return envelope
+    return backend_names(count)[(serial + serial // count) % count]
 
 
-def secured(header_size: int) -> Callable[[str], bytes]:
-    """Envelopes with a Header of `header_size` bytes: certificate, signature, then the id.
-
-    Shaped like WS-Security 1.0 with an X.509 token. Texts differ from session to session, markup
-    does not: what one client library sends on behalf of many users.
-    """
-
-    def envelope(session: str) -> bytes:
-        block = _SESSION.format(id=session)
-        bare = len(f"<soap:Header>{_security(session, '')}{block}</soap:Header>")
-        token = _base64(session, header_size - bare)
-        header = f"<soap:Header>{_security(session, token)}{block}</soap:Header>"
-        return (_OPEN + header + _BODY.format(items=_ITEM) + _CLOSE).encode()
-
-    return envelope
-
-
-def _base64(seed: str, length: int) -> str:
-    """`length` characters that look like base64 of a certificate and differ for each seed."""
-    blocks = (hashlib.sha512(f"{seed} {n}".encode()).digest() for n in range(length // 64 + 1))
-    return base64.b64encode(b"".join(blocks)).decode()[:length]
-
-
-def _security(session: str, token: str) -> str:
-    reference = "".join(
-        f'<ds:Reference URI="#{name}"><ds:Transforms>'
-        '<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/></ds:Transforms>'
-        f'<ds:DigestMethod Algorithm="{_DS}sha1"/>'
-        f"<ds:DigestValue>{_base64(session + name, 28)}</ds:DigestValue></ds:Reference>"
-        for name in ("Timestamp-1", "Body-1")
-    )
-    return (
-        f'<wsse:Security xmlns:wsse="{_WSS}wssecurity-secext-1.0.xsd"'
-        f' xmlns:wsu="{_WSS}wssecurity-utility-1.0.xsd" soap:mustUnderstand="1">'
-        '<wsu:Timestamp wsu:Id="Timestamp-1"><wsu:Created>2024-05-01T12:00:00Z</wsu:Created>'
-        "<wsu:Expires>2024-05-01T12:05:00Z</wsu:Expires></wsu:Timestamp>"
-        f'<wsse:BinarySecurityToken wsu:Id="X509-1" EncodingType="{_WSS}soap-message-security-1.0'
-        f'#Base64Binary" ValueType="{_WSS}x509-token-profile-1.0#X509v3">{token}'
-        f'</wsse:BinarySecurityToken><ds:Signature xmlns:ds="{_DS}"><ds:SignedInfo>'
-        '<ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>'
-        f'<ds:SignatureMethod Algorithm="{_DS}rsa-sha1"/>{reference}</ds:SignedInfo>'
-        f"<ds:SignatureValue>{_base64(session + 'signature', 344)}</ds:SignatureValue>"
-        '<ds:KeyInfo><wsse:SecurityTokenReference><wsse:Reference URI="#X509-1"/>'
-        "</wsse:SecurityTokenReference></ds:KeyInfo></ds:Signature></wsse:Security>"
-    )
-
+_HALF = 512
+_MANY = "1000 sessions"
+_PINS = {1_000: "1 k", 100_000: "100 k", 1_000_000: "1 M"}
 
 CASES: dict[str, Case] = {
     case.name: case
     for case in (
-        Case("0.5k", "0.5 KB", "512 bytes; what a chatty service sends", plain(512)),
+        Case("0.5k", "0.5 KB", "512 bytes; what a chatty service sends", in_header(_HALF)),
         Case(
             "4k-security",
             "4 KB Header",
             "a 4 KiB WS-Security-like Header before the id, a short Body",
             secured(4 * KIB),
         ),
-        Case("30k", "30 KB", "30 KiB, nearly all of it Body", plain(30 * KIB)),
-        Case("1m", "1 MB", "1 MiB, nearly all of it Body", plain(KIB * KIB), connections=8),
+        Case(
+            "4k-unique",
+            "4 KB Header, unique",
+            "the same, its markup never the same twice",
+            secured(4 * KIB, unique=True),
+            endless=True,
+        ),
+        Case("30k", "30 KB", "30 KiB, nearly all of it Body", in_header(30 * KIB)),
+        Case("1m", "1 MB", "1 MiB, nearly all of it Body", in_header(KIB * KIB), connections=8),
+        Case("place-header", "id in Header", "0.5 KB", in_header(_HALF), "place"),
+        Case("place-body", "id in Body", "0.5 KB", in_body(_HALF), "place", "body"),
+        Case("place-cookie", "id in cookie", "0.5 KB", without_id(_HALF), "place", "cookie"),
+        Case("learn-never", "bound on sight", "0.5 KB", in_header(_HALF), "learn"),
+        Case(
+            "learn-echo",
+            "learned, the same",
+            "every reply has the request's id in its Header; learned there",
+            in_header(_HALF),
+            "learn",
+            reply="echo",
+        ),
+        Case(
+            "learn-new",
+            "learned, a new one",
+            "every reply issues an id that was never there: all of them are first logins",
+            in_header(_HALF),
+            "learn",
+            reply="issue",
+        ),
+        Case("keep-alive", "kept alive", "0.5 KB", in_header(_HALF), "connection"),
+        Case(
+            "close",
+            "one request each",
+            "a connection for each request",
+            in_header(_HALF),
+            "connection",
+            keep_alive=False,
+        ),
+        Case("tls-0.5k", "TLS, 0.5 KB", "TLS towards clients", in_header(_HALF), "tls", tls=True),
+        Case("tls-30k", "TLS, 30 KB", "the same", in_header(30 * KIB), "tls", tls=True),
+        Case(
+            "tls-close",
+            "TLS, one request each",
+            "a full handshake for each request",
+            in_header(_HALF),
+            "tls",
+            connections=4,
+            tls=True,
+            keep_alive=False,
+        ),
+        *(
+            Case(
+                f"pins-{title.replace(' ', '').lower()}",
+                f"{title} pins",
+                "in the store beforehand, all of them in use",
+                in_header(_HALF),
+                "pins",
+                pins=number,
+            )
+            for number, title in _PINS.items()
+        ),
+        Case("backends-2", "2 backends", _MANY, in_header(_HALF), "backends", sessions=1000),
+        Case(
+            "backends-200",
+            "200 backends",
+            _MANY,
+            in_header(_HALF),
+            "backends",
+            backends=200,
+            sessions=1000,
+        ),
+        Case("profile-one", "one profile", "0.5 KB", in_header(_HALF), "profiles"),
+        Case(
+            "profile-default",
+            "default set on too",
+            "the same messages; soapgate looks for all that is on by default as well",
+            in_header(_HALF),
+            "profiles",
+            profiles="default",
+        ),
+        Case(
+            "plain-none",
+            "no protocol, sessions = []",
+            "messages without an id; nobody looks for one",
+            without_id(_HALF),
+            "plain",
+            "nowhere",
+            profiles="none",
+        ),
+        Case(
+            "plain-default",
+            "no protocol, default set",
+            "messages without an id; everybody looks for one",
+            without_id(_HALF),
+            "plain",
+            "nowhere",
+            profiles="default",
+        ),
     )
+}
+
+GROUPS: dict[str, tuple[Case, ...]] = {
+    group: tuple(case for case in CASES.values() if case.group == group)
+    for group in dict.fromkeys(case.group for case in CASES.values())
 }

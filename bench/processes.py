@@ -28,7 +28,7 @@ class BenchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Who runs where: the gateway alone on one CPU, load and backends on the others.
+    """Who runs where: the gateway alone on its CPUs, load and backends on the others.
 
     On a machine with one CPU everybody shares it and `apart` is False.
     """
@@ -40,12 +40,21 @@ class Cores:
     def apart(self) -> bool:
         return not self.gateway & self.others
 
+    def first(self, count: int) -> frozenset[int]:
+        """Up to `count` CPUs of the gateway's: a process that can use one gets one."""
+        return frozenset(sorted(self.gateway)[:count])
+
     @classmethod
-    def of_this_machine(cls) -> Cores:
-        allowed = sorted(os.sched_getaffinity(0))
-        if len(allowed) < 2:
-            return cls(frozenset(allowed), frozenset(allowed))
-        return cls(frozenset(allowed[:1]), frozenset(allowed[1:]))
+    def of_this_machine(cls, wanted: int = 1) -> Cores:
+        """With up to `wanted` CPUs for the gateway, half of them at most."""
+        return cls.among(sorted(os.sched_getaffinity(0)), wanted)
+
+    @classmethod
+    def among(cls, cpus: Sequence[int], wanted: int = 1) -> Cores:
+        if len(cpus) < 2:
+            return cls(frozenset(cpus), frozenset(cpus))
+        own = min(wanted, len(cpus) // 2)
+        return cls(frozenset(cpus[:own]), frozenset(cpus[own:]))
 
 
 @contextlib.contextmanager
@@ -106,6 +115,13 @@ def finished(command: Sequence[str], *, cores: frozenset[int], seconds: float) -
     return output.decode(errors="replace")
 
 
+def version(command: Sequence[str]) -> str:
+    """The first line that a program says of itself, wherever it writes it."""
+    done = subprocess.run(_found(command), capture_output=True, text=True, timeout=START_SECONDS)
+    said = (done.stdout + done.stderr).strip()
+    return said.split("\n", 1)[0]
+
+
 def cpu_seconds(pid: int) -> float:
     """CPU seconds, user and system, that a process, all its threads and its children have used."""
     return sum(_clock(each) for each in _tree(pid))
@@ -114,6 +130,17 @@ def cpu_seconds(pid: int) -> float:
 def _clock(pid: int) -> float:
     # The kernel's number for the CPU clock of process PID, as clock_getcpuclockid(3) makes it.
     return time.clock_gettime((~pid << 3) | 2)
+
+
+def memory_bytes(pid: int) -> int:
+    """Proportional set size (PSS) of a process and its children: a page that several share counts
+    in parts, so that the sum counts it once. Files that are mapped, LMDB's for one, count too."""
+    return sum(_pss(each) for each in _tree(pid))
+
+
+def _pss(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
 
 
 def _tree(pid: int) -> list[int]:
@@ -146,8 +173,9 @@ def tail(log: Path, lines: int = 5) -> str:
 
 def _which(program: str) -> str | None:
     # haproxy and nginx live in /usr/sbin, which is not on every user's PATH.
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-    return shutil.which(program, path=path)
+    # Go puts what it installs into the third.
+    places = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(Path.home() / "go/bin")]
+    return shutil.which(program, path=os.pathsep.join(places))
 
 
 def _found(command: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from soapgate import units
+from soapgate.core.addresses import Address
 from soapgate.core.errors import ConfigError
 from soapgate.core.explain import View
 from soapgate.core.pins import Lifetime
@@ -95,6 +96,18 @@ def _url(value: object) -> object:
     return value
 
 
+def _public(value: object) -> object:
+    if value in ("host", "forwarded"):
+        return value
+    try:
+        return _url(value)
+    except ValueError:
+        raise ValueError(
+            'allowed are "host", "forwarded", or a URL: http://HOST[:PORT] or https://HOST[:PORT],'
+            " without user, path and query"
+        ) from None
+
+
 Duration = Annotated[float, BeforeValidator(units.duration)]
 PositiveDuration = Annotated[float, BeforeValidator(units.positive_duration)]
 Size = Annotated[int, BeforeValidator(units.size)]
@@ -163,6 +176,7 @@ class Limits(Table):
     # of an exchange and of the whole
     keep_for_retry: Size = 64 * KiB  # 0: never retried
     max_body: Size = 0  # 0: any
+    rewrite: Size = 1024 * KiB
     connections: Count = 4096  # 0: any
 
     @property
@@ -281,6 +295,9 @@ class ServiceConfig(Table):
     affinity_cookie: Annotated[str, BeforeValidator(_cookie)] | None = None
     idempotent: Words = ()
     fast_infoset: Literal["hide", "pass"] = "hide"
+    rewrite_addresses: bool = False
+    public_address: Annotated[str, BeforeValidator(_public)] = "host"
+    backend_addresses: Annotated[tuple[Annotated[str, BeforeValidator(_url)], ...], _list] = ()
 
     @property
     def terms(self) -> Terms:
@@ -291,6 +308,11 @@ class ServiceConfig(Table):
     def lifetime(self) -> Lifetime:
         """How long its pins live."""
         return Lifetime(idle=self.idle, max_age=self.max_age, keep_ended=self.keep_ended)
+
+    @property
+    def known_addresses(self) -> tuple[Address, ...]:
+        """What its backends are known by besides the URLs of the pool."""
+        return tuple(Backend.parse("any", url).address for url in self.backend_addresses)
 
     def rule(self, name: str) -> Rule:
         """When an exchange is its own."""

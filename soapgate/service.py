@@ -48,10 +48,11 @@ from soapgate.edge.deadlines import NEVER, Deadlines
 from soapgate.edge.desk import Desk, Service
 from soapgate.edge.downstream import DownstreamTimes, Front
 from soapgate.edge.exchangelog import ExchangeLog
+from soapgate.edge.fastpath import FastExchange
 from soapgate.edge.health import Probes, Seen
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
-from soapgate.edge.proxy import Exchange
+from soapgate.edge.rewriting import Addresses
 from soapgate.edge.sweeping import Sweeper
 from soapgate.edge.tls import client_options
 from soapgate.edge.upstream import Dialer, UpstreamTimes
@@ -107,7 +108,7 @@ class Gateway(TwistedService):
         self._rules = config.rules
         self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, self.flipped)
         self._front = Front(
-            partial(Exchange, self._desk),
+            partial(FastExchange, self._desk),
             self._deadlines,
             _downstream_times(config),
             _head_limits(config),
@@ -211,7 +212,12 @@ class Gateway(TwistedService):
             hide_fast_infoset=config.fast_infoset == "hide",
             callbacks=callbacks_of(self._config, name, plans, self.pools, *pinning),
             cookie=cookie_of(self._config, name, self.store.secret),
-        )
+            addresses=Addresses(
+                name, running.pool, self.metrics,
+                rewrites=config.rewrite_addresses, public=config.public_address,
+                others=config.known_addresses, most=limits.rewrite,
+            ),
+        )  # fmt: skip
 
     def _info(self, name: str) -> ServiceInfo:
         config = self._config.service[name]

@@ -32,6 +32,9 @@ from soapgate.problems import Place, Problems, among, unknown_name, unknown_tabl
 
 TABLES = ("gateway", "limits", "timeouts", "namespaces", "pool", "service", "profile")
 
+# Protocols whose servers answer with an absolute address that the client must use from then on.
+BY_ADDRESS = ("jaxws-stateful", "onvif-pullpoint", "salesforce", "ws-eventing")
+
 _PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)  # NCName, its ASCII part
 _PROFILE_KEY = re.compile(r"key '([a-z_]+(?:\.[\w.-]+)?)(?:\[(\d+)\])?': ")
 
@@ -286,11 +289,13 @@ def _of_profile(name: str, line: str) -> tuple[Place, str]:
 
 def remarks(config: Config, name: str) -> list[str]:
     """What is allowed and probably not meant, a line each: roles that nobody has, pools and
-    profiles that nothing uses. `name` is what the lines call the file."""
+    profiles that nothing uses, addresses that lead round the gateway. `name` is what the lines
+    call the file."""
     said = Problems(name)
     used_profiles: set[str] = set()
     for service_name, service in config.service.items():
         used_profiles.update(one.name for one in config.profiles_for(service_name))
+        _remark_addresses(said, service_name, service)
         roles = {role for one in config.pool_of(service_name).backend for role in one.roles}
         if service.role is not None and service.role not in roles:
             said.say(
@@ -305,3 +310,19 @@ def remarks(config: Config, name: str) -> list[str]:
         if profile not in used_profiles:
             said.say(("profile", profile), "no service uses it; name it in sessions")
     return said.lines
+
+
+def _remark_addresses(said: Problems, name: str, service: ServiceConfig) -> None:
+    if service.rewrite_addresses:
+        return
+    for key in ("public_address", "backend_addresses"):
+        if key in service.model_fields_set:
+            said.say(("service", name, key), "has no meaning without rewrite_addresses = true")
+    for number, profile in enumerate(service.sessions or ()):
+        if profile in BY_ADDRESS:
+            said.say(
+                ("service", name, "sessions", number),
+                "sends clients the address of a backend; with rewrite_addresses = true it is the"
+                " gateway's",
+                profile,
+            )

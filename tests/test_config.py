@@ -341,3 +341,16 @@ def test_reading_a_configuration_loads_no_twisted():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout == b"False\n"
+
+
+@pytest.mark.parametrize("value", ["host", "forwarded", "https://gate.example", "http://[::1]:80/"])
+def test_a_service_says_what_the_gateway_is_called(value):
+    config = parse(f'{POOL}[service.s]\npublic_address = "{value}"\n', "FILE")
+    assert config.service["s"].public_address == value
+
+
+def test_a_service_says_what_its_backends_call_themselves():
+    text = f'{POOL}[service.s]\nbackend_addresses = ["http://Node1:90", "https://[0::1]"]\n'
+    service = parse(text, "FILE").service["s"]
+    assert service.known_addresses == ((False, "node1", 90), (True, "::1", 443))
+    assert not service.rewrite_addresses

@@ -254,9 +254,15 @@ BAD = {
         '[profile.x]\nlookup = ["cookie:A"]\nlife = "ages"\n',
         "[profile.x] life: 'ages' is not allowed; it wants a duration, for example \"60s\"",
     ),
-    "rewritten addresses": (
-        "[service.s]\nrewrite_addresses = true\n",
-        "[service.s] rewrite_addresses = true: not yet: addresses in messages stay as they are",
+    "a public address that is none": (
+        "[service.s]\npublic_address = 'gate'\n",
+        '[service.s] public_address = "gate": allowed are "host", "forwarded", or a URL:'
+        " http://HOST[:PORT] or https://HOST[:PORT], without user, path and query",
+    ),
+    "a backend's address with a path": (
+        "[service.s]\nbackend_addresses = ['http://node1/shop']\n",
+        '[service.s] backend_addresses[0] = "http://node1/shop": allowed are http://HOST[:PORT]'
+        " and https://HOST[:PORT], without user, path and query",
     ),
     "an explaining header": (
         "[service.s]\nexplain_header = true\n",

@@ -96,3 +96,17 @@ def test_a_role_that_some_backend_has_draws_no_remark():
         '[service.s]\nrole = "worker"\n'
     )
     assert remarks(parse(text, "FILE"), "FILE") == []
+
+
+def test_addresses_that_lead_round_the_gateway_are_remarked():
+    text = POOL + (
+        '[service.s]\nsessions = ["wsrm", "salesforce"]\npublic_address = "forwarded"\n'
+        'backend_addresses = ["http://node1"]\n'
+    )
+    assert remarks(parse(text, "FILE"), "FILE") == [
+        "FILE: [service.s] public_address: has no meaning without rewrite_addresses = true",
+        "FILE: [service.s] backend_addresses: has no meaning without rewrite_addresses = true",
+        'FILE: [service.s] sessions[1] = "salesforce": sends clients the address of a backend; with'
+        " rewrite_addresses = true it is the gateway's",
+    ]
+    assert remarks(parse(text + "rewrite_addresses = true\n", "FILE"), "FILE") == []

@@ -190,6 +190,12 @@ class Recode:
         return data
 
 
+def charset_of(data: bytes, http: str) -> str:
+    """The codec of a whole message, by the rules of `Recode`; a BOM is for the caller to take off.
+    `http` is the codec of the HTTP charset, "" if there was none. Raises NotSoap."""
+    return Recode(http)._encoding_of(data, ended=True) or "utf_8"
+
+
 def _with_order(name: str, data: bytes) -> str:
     """`utf_16` and `utf_32` with the byte order that the first character shows: it is ASCII."""
     if name not in ("utf_16", "utf_32"):
@@ -210,6 +216,11 @@ class Inflate:
         self._start = b""
         self.read = 0  # compressed bytes consumed
         self.made = 0  # bytes handed out
+
+    @property
+    def ended(self) -> bool:
+        """Whether the compressed data was whole."""
+        return self._inflater is not None and self._inflater.eof
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The inflated pieces. Raises Failure MALFORMED where the data is corrupt, after all

@@ -96,6 +96,10 @@ class PinStore(Protocol):
     async def lookup(self, key: bytes) -> Pin | None:
         """The pin under `key`, expired or not."""
 
+    def glance(self, key: bytes) -> Pin | None:
+        """The pin under `key` if that is known without asking anybody and true as `lookup` is;
+        None: only `lookup` can tell."""
+
     async def bind(self, key: bytes, pin: Pin) -> Pin:
         """Put if absent, in one step for all users of the store; return the pin that is there
         afterwards: `pin`, or the earlier one that won. A store at its cap evicts the least
@@ -179,6 +183,14 @@ class Lifetime:
         that is over and not expired is still there for its aliases."""
         return (
             now - pin.used > self.idle or now - pin.created > self.max_age or 0 < pin.until <= now
+        )
+
+    def fresh(self, pin: Pin, now: float) -> bool:
+        """Neither over nor stale, and nothing has ended: a use at `now` needs no second thought."""
+        return (
+            now - pin.used < self.idle / 8
+            and now - pin.created <= self.max_age
+            and (not pin.until or (now < pin.until and not pin.ended))
         )
 
     def stale(self, pin: Pin, now: float) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from soapgate.core.affinity import Affinity
 from soapgate.core.affinitycookie import AffinityCookie, Claim
 from soapgate.core.encodings import readable_as_it_is
-from soapgate.core.plan import HttpFacts, Plan
+from soapgate.core.plan import HttpFacts, Plan, ResponseWatch
 from soapgate.core.pool import Member, Pool
 from soapgate.core.routing import Terms
 from soapgate.core.scanned import Found, ScanLimits
@@ -24,6 +24,7 @@ from soapgate.edge.exchangelog import ExchangeLog
 from soapgate.edge.hops import traces, without_fast_infoset
 from soapgate.edge.http11 import RequestHead, ResponseHead, soap_action
 from soapgate.edge.metrics import Metrics
+from soapgate.edge.rewriting import Addresses
 from soapgate.edge.upstream import Dialer
 
 
@@ -35,7 +36,8 @@ class Service:
     are attempted for one request; `max_body`: most octets of a request body, 0 for no bound;
     `keep`: most octets of a body that is kept for another try once bytes of it were sent;
     `hide_fast_infoset`: take it out of Accept where profiles look into XML; `callbacks`: who
-    takes the answers to what backends send out by this service; `cookie`: the gateway's own.
+    takes the answers to what backends send out by this service; `cookie`: the gateway's own;
+    `addresses`: what is done about those of backends in responses.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Service:
     hide_fast_infoset: bool = True
     callbacks: tuple[Callbacks, ...] = ()
     cookie: AffinityCookie | None = None
+    addresses: Addresses | None = None
     request_shapes: Shapes = field(init=False)
     response_shapes: Shapes = field(init=False)
 
@@ -81,12 +84,12 @@ class Asked:
     `found` and `ends` are ids and markers outside the body; `envelope`: the service's profiles
     look into bodies; `plain`: a body can be an envelope in UTF-8 as it is; `less`: what takes out
     of the lines that go on what a backend should not see, None for nothing. `claim`: what our own
-    cookie says, `foreign`: how many of its name are not ours.
+    cookie says, `foreign`: how many of its name are not ours; `fast`: it may go the short way.
     """
 
     __slots__ = (
-        "_peer", "_scheme", "_traces", "action", "claim", "ends", "envelope", "foreign", "found",
-        "less", "method", "plain", "service", "tables",
+        "_peer", "_scheme", "_traces", "action", "claim", "ends", "envelope", "fast", "foreign",
+        "found", "less", "method", "plain", "service", "tables",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, head: RequestHead, facts: HttpFacts) -> None:
@@ -115,6 +118,16 @@ class Asked:
                 self._own_cookie(self.service.cookie, head)
             for one in watch.http(facts):
                 (self.ends if one.use == "end" else self.found).append(one)
+        # nothing about the head asks for the long way (see `soapgate.edge.fastpath`)
+        self.fast = not (
+            self.service is None
+            or self.ends
+            or self.less
+            or (self.envelope and not self.plain)
+            or head.method == b"HEAD"
+            or self.service.plan.request.empty_ends
+            or (self.service.addresses is not None and self.service.addresses.rewrites)
+        )
 
     def _own_cookie(self, cookie: AffinityCookie, head: RequestHead) -> None:
         self.claim, self.foreign = cookie.read(head.fields[b"cookie"])
@@ -140,6 +153,16 @@ def asked(desk: Desk, head: RequestHead, facts: Callable[[RequestHead], HttpFact
     if known.service is None or not known.service.plan.request.looks_at_client:
         head.notes["asked"] = known
     return known
+
+
+def silent(head: ResponseHead, watch: ResponseWatch) -> bool:
+    """Whether a response head has nothing that `watch` looks at."""
+    if not watch.looks_at_head or head.notes.get("silent") is watch:
+        return True
+    if watch.may_look_at(head.fields):
+        return False
+    head.notes["silent"] = watch
+    return True
 
 
 def plain(head: RequestHead | ResponseHead) -> bool:

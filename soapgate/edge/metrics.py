@@ -93,6 +93,8 @@ class Metrics:
         self.durations: dict[str, Durations] = {}  # by service
         self.pin_events: dict[str, int] = dict.fromkeys(PIN_EVENTS, 0)
         self.scans: dict[tuple[str, str], int] = {}
+        self.leaks: dict[str, int] = {}  # by service
+        self.rewrites: dict[tuple[str, str], int] = {}  # service, word
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(Families(self))
         ProcessCollector(registry=self._registry)
@@ -108,6 +110,8 @@ class Metrics:
         self.pools = pools
         self.durations = {name: self.durations.get(name) or Durations() for name in names}
         self.exchanges = {key: n for key, n in self.exchanges.items() if key[0] in names}
+        self.leaks = {name: n for name, n in self.leaks.items() if name in names}
+        self.rewrites = {key: n for key, n in self.rewrites.items() if key[0] in names}
 
     def exchange(self, service: str, route: str, reason: str, seconds: float) -> None:
         """Count a finished exchange; once for each, whatever became of it."""
@@ -132,6 +136,16 @@ class Metrics:
         """Count one scan by its outcome, a word of `soapgate.core.scanner.Outcome`."""
         key = (side, outcome)
         self.scans[key] = self.scans.get(key, 0) + 1
+
+    def leak(self, service: str) -> int:
+        """Count a response that shows a backend's address; how many there are now."""
+        count = self.leaks[service] = self.leaks.get(service, 0) + 1
+        return count
+
+    def rewrite(self, service: str, word: str) -> None:
+        """Count a response whose addresses were replaced, or the word why they were not."""
+        key = (service, word)
+        self.rewrites[key] = self.rewrites.get(key, 0) + 1
 
     def render(self) -> bytes:
         """The Prometheus text exposition; its content type is `CONTENT_TYPE`."""
@@ -206,6 +220,22 @@ class Families(Collector):
         for key, count in metrics.scans.items():
             scans.add_metric(key, count)
         yield scans
+        leaks = CounterMetricFamily(
+            "soapgate_address_leaks",
+            "Responses seen to show a backend's address to a client.",
+            labels=("service",),
+        )
+        for service, count in metrics.leaks.items():
+            leaks.add_metric((service,), count)
+        yield leaks
+        rewrites = CounterMetricFamily(
+            "soapgate_rewrites",
+            "Responses whose addresses were replaced, or why they were not.",
+            labels=("service", "outcome"),
+        )
+        for key, count in metrics.rewrites.items():
+            rewrites.add_metric(key, count)
+        yield rewrites
 
     def _pins(self) -> Iterator[Metric]:
         pins = GaugeMetricFamily(

@@ -19,6 +19,10 @@ from twisted.python.failure import Failure as TwistedFailure
 WAIT = object()  # what the coroutine yields when one of our own sources will resume it
 
 
+class ClientLeft(Exception):
+    """The client closed its connection before its answer was whole."""
+
+
 class Steps:
     """The base of what runs as a coroutine. A subclass calls `_run` and says in `_broke` what an
     exception means; nothing is ever raised into the loop."""

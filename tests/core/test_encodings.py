@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soapgate.core import encodings
-from soapgate.core.encodings import Inflate, NotSoap, Recode, codec, expect, media, open_coding
+from soapgate.core.encodings import (
+    Inflate,
+    NotSoap,
+    Recode,
+    charset_of,
+    codec,
+    expect,
+    media,
+    open_coding,
+)
 from soapgate.core.errors import Failure, Reason
 
 
@@ -239,3 +248,39 @@ def test_known_codings_are_undone(field):
 def test_other_codings_are_left_alone(field):
     with pytest.raises(NotSoap):
         open_coding(field)
+
+
+CHARSETS = {
+    "a BOM over HTTP": ("\ufeff<a/>".encode("utf-16-le"), "utf_8", "utf_16_le"),
+    "HTTP over the declaration": (
+        b"<?xml version='1.0' encoding='ascii'?><a/>",
+        "cp1252",
+        "cp1252",
+    ),
+    "the declaration": (b"<?xml version='1.0' encoding='latin1'?><a/>", "", "latin_1"),
+    "where the NULs are": ("<a/>".encode("utf-16-be"), "", "utf_16_be"),
+    "nothing": (b"<a/>", "", "utf_8"),
+    "an order that HTTP leaves open": ("<a/>".encode("utf-16-le"), "utf_16", "utf_16_le"),
+    "next to nothing": (b"<", "", "utf_8"),
+}
+
+
+@pytest.mark.parametrize(("data", "http", "name"), CHARSETS.values(), ids=CHARSETS)
+def test_the_charset_of_a_whole_message_is_told(data, http, name):
+    assert charset_of(data, http) == name
+
+
+def test_a_whole_message_may_declare_a_charset_that_nobody_knows():
+    with pytest.raises(NotSoap, match="charset x-none"):
+        charset_of(b"<?xml version='1.0' encoding='x-none'?><a/>", "")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_compressed_data_has_ended_when_its_last_byte_was_taken(coding):
+    data = gzip.compress(b"x" * 99) if coding == "gzip" else zlib.compress(b"x" * 99)
+    inflate = Inflate(coding)
+    assert not inflate.ended
+    for at in range(len(data)):
+        assert not inflate.ended
+        list(inflate.feed(data[at : at + 1]))
+    assert inflate.ended

@@ -11,6 +11,7 @@ talk.client.heard()
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -30,9 +31,11 @@ from soapgate.edge.deadlines import Deadlines
 from soapgate.edge.desk import Desk, Service
 from soapgate.edge.downstream import DownstreamTimes, Front
 from soapgate.edge.exchangelog import ExchangeLog, ExchangeRecord
+from soapgate.edge.fastpath import FastExchange
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.proxy import Exchange
+from soapgate.edge.rewriting import Addresses
 from soapgate.edge.upstream import Dialer, UpstreamTimes
 from soapgate.stores.memory import MemoryStore
 
@@ -180,6 +183,8 @@ class Talk:
         health: Health | None = None,
         most: int = 0,
         keep_ended: float = 0.0,
+        exchange: type[Exchange] = FastExchange,
+        addresses: Mapping[str, Any] | None = None,
         **service: Any,
     ) -> None:
         self.reactor = MemoryReactorClock()
@@ -234,6 +239,9 @@ class Talk:
             self.dialers,
             terms or Terms(),
             limits,
+            addresses=None
+            if addresses is None
+            else Addresses("shop", self.pool, self.metrics, **addresses),
             **service,
         )
         self.flips: list[str] = []
@@ -245,7 +253,7 @@ class Talk:
             lambda pool, member: self.flips.append(member.name),
         )
         self.front = Front(
-            lambda downstream, head, now: Exchange(self.desk, downstream, head, now),
+            partial(exchange, self.desk),
             self.deadlines,
             times or DownstreamTimes(),
             HeadLimits(),

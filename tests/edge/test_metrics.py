@@ -205,3 +205,16 @@ def test_operations_name_every_family():
         re.findall(r"^# TYPE (soapgate_\w+) ", Metrics().render().decode(), re.MULTILINE)
     )
     assert families == set(re.findall(r"``(soapgate_\w+)``", text))
+
+
+def test_leaks_and_rewrites_are_counted_by_service_and_forgotten_with_it():
+    metrics = Metrics(["shop", "bank"])
+    assert [metrics.leak("shop"), metrics.leak("shop"), metrics.leak("bank")] == [1, 2, 1]
+    metrics.rewrite("shop", "rewritten")
+    metrics.rewrite("bank", "sealed")
+    metrics.reconcile(["shop"], {})
+    assert value(metrics, "soapgate_address_leaks_total", service="shop") == 2
+    assert value(metrics, "soapgate_address_leaks_total", service="bank") is None
+    name = "soapgate_rewrites_total"
+    assert value(metrics, name, service="shop", outcome="rewritten") == 1
+    assert value(metrics, name, service="bank", outcome="sealed") is None

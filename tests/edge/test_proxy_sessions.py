@@ -263,6 +263,7 @@ def test_a_device_with_nothing_to_say_ends_its_session(nothing: bytes) -> None:
 def test_an_order_in_chunks_is_no_end() -> None:
     talk = gate(built_in("cwmp"))
     inform(talk)
+    talk.client = talk.connect()
     talk.client.says(EMPTY)
     peer = talk.asked()
     head, _, _ = CHUNKED_NOTHING.rpartition(b"0\r\n\r\n")

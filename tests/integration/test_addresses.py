@@ -1,0 +1,157 @@
+"""Clients that go where a WSDL sends them: round the gateway, or through it.
+
+Real zeep clients, and real Spyne services that keep, for good, the address of whoever asked first
+for their WSDL: here somebody who asked on their own port, as a health check does.
+"""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import zeep
+from live import Cast, Gateway, toml
+from wire import WAIT, Message, ok
+from zeep.transports import Transport
+
+from soapgate.backend.zeep import SessionEcho
+
+SHOP = "urn:example:shop"
+SCRIPT = Path(__file__).with_name("plain_spyne.py")
+
+
+class Node:
+    """A Spyne process that has said once what it is called."""
+
+    def __init__(self, name: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.name = name
+        self.url = self.process.stdout.readline().strip()
+        with direct() as session:
+            assert self.url in session.get(f"{self.url}/?wsdl", timeout=WAIT).text
+
+    def stop(self) -> int:
+        self.process.communicate(timeout=WAIT)
+        return self.process.returncode
+
+
+def direct() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # a proxy from the environment is not for 127.0.0.1
+    return session
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[list[Node]]:
+    both = [Node("b1"), Node("b2")]
+    yield both
+    assert [node.stop() for node in both] == [0, 0]
+
+
+def gateway(cast: Cast, nodes: list[Node], **service: object) -> Gateway:
+    return cast.run(
+        toml(
+            {
+                "gateway": {
+                    "listen": ["tcp:0:interface=127.0.0.1"],
+                    "admin": "tcp:0:interface=127.0.0.1",
+                    "pins": "memory:",
+                    "log": "json",
+                    "log_to": "access.log",
+                },
+                "namespaces": {"shop": SHOP},
+                "pool.shop": {"backend": [{"name": one.name, "url": one.url} for one in nodes]},
+                "service.shop": {"sessions": ["shop"], **service},
+                "profile.shop": {
+                    "lookup": ["Header/shop:Session/@id"],
+                    "learn": ["Header/shop:Session/@id"],
+                },
+            }
+        )
+    )
+
+
+def shopping(gateway: Gateway) -> list[str]:
+    """The nodes that serve a session of a client made of the WSDL at the gateway."""
+    with direct() as session:
+        client = zeep.Client(
+            f"http://127.0.0.1:{gateway.port}/?wsdl",
+            transport=Transport(session=session, timeout=WAIT, operation_timeout=WAIT),
+            plugins=[SessionEcho(f"{{{SHOP}}}Session")],
+        )
+        replies = [client.service.login("ann")]
+        replies += [client.service.add("tea", 1) for _ in range(4)]
+    return [getattr(reply, "body", reply).node for reply in replies]
+
+
+def test_a_client_goes_where_the_wsdl_says_past_the_gateway(cast, nodes):
+    running = gateway(cast, nodes)
+    assert len(set(shopping(running))) == 1  # one node, but not by the gateway's doing
+    assert [line["method"] for line in running.log(1)] == ["GET"]
+    assert running.metric("soapgate_address_leaks_total", service="shop") == 1
+    running.says(r"service shop shows its clients the address of a backend")
+
+
+def test_with_rewritten_addresses_a_client_stays_with_the_gateway(cast, nodes):
+    running = gateway(cast, nodes, rewrite_addresses=True)
+    for _ in range(2):  # the second begins at the other node
+        assert len(set(shopping(running))) == 1
+    lines = running.log(12)
+    assert [line["method"] for line in lines] == ["GET", *["POST"] * 5] * 2
+    assert [line["route"] for line in lines[1:6]] == ["balanced", *["pinned"] * 4]
+    assert running.metric("soapgate_rewrites_total", service="shop", outcome="rewritten") == 2
+    assert running.metric("soapgate_address_leaks_total") == 0
+
+
+# --- a contract in several documents ------------------------------------------------------------
+
+MAIN = """<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" xmlns:t="urn:t"
+ xmlns:s="http://schemas.xmlsoap.org/wsdl/soap/" targetNamespace="urn:t">
+ <w:import namespace="urn:t" location="%(node)s/t?wsdl=port&amp;x=1"/>
+ <w:binding name="B" type="t:P"><s:binding transport="http://schemas.xmlsoap.org/soap/http"/>
+  <w:operation name="ping"><s:operation soapAction="ping"/>
+   <w:input><s:body use="literal"/></w:input><w:output><s:body use="literal"/></w:output>
+  </w:operation></w:binding>
+ <w:service name="S"><w:port name="P" binding="t:B"><s:address location="%(node)s/t"/></w:port>
+ </w:service></w:definitions>"""
+PORT = """<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" xmlns:t="urn:t"
+ targetNamespace="urn:t"><w:types><x:schema xmlns:x="http://www.w3.org/2001/XMLSchema">
+  <x:import namespace="urn:t" schemaLocation="%(node)s/t?xsd=1"/></x:schema></w:types>
+ <w:message name="in"><w:part name="p" element="t:ping"/></w:message>
+ <w:message name="out"><w:part name="p" element="t:pong"/></w:message>
+ <w:portType name="P"><w:operation name="ping"><w:input message="t:in"/>
+  <w:output message="t:out"/></w:operation></w:portType></w:definitions>"""
+SCHEMA = """<x:schema xmlns:x="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:t">
+ <x:element name="ping" type="x:string"/><x:element name="pong" type="x:string"/></x:schema>"""
+PONG = """<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>
+ <t:pong xmlns:t="urn:t">%(node)s</t:pong></e:Body></e:Envelope>"""
+
+
+def test_a_contract_in_several_compressed_documents_is_loaded_through_the_gateway(cast):
+    def reply(request: Message) -> bytes:
+        target = request.start.split()[1]
+        document = {"/t?wsdl": MAIN, "/t?wsdl=port&x=1": PORT, "/t?xsd=1": SCHEMA, "/t": PONG}[
+            target
+        ]
+        body = (document % {"node": backend.url}).encode("utf-16")
+        return ok(gzip.compress(body), ("Content-Encoding", "gzip"))
+
+    backend = cast.backend("b1", reply=reply)
+    running = cast.gateway([backend], service={"rewrite_addresses": True})
+    with direct() as session:
+        client = zeep.Client(
+            f"http://127.0.0.1:{running.port}/t?wsdl", transport=Transport(session=session)
+        )
+        assert client.service.ping("x") == backend.url  # data, and no address
+    assert [line["path"] for line in running.log(4)] == ["/t"] * 4
+    assert backend.served
+    assert {request.get("Host") for request in backend.requests} == {f"127.0.0.1:{running.port}"}
+    assert running.metric("soapgate_rewrites_total", outcome="rewritten") == 2
