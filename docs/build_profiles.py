@@ -65,10 +65,7 @@ def _places(profile: Profile) -> str:
     for use in USES:
         for location in getattr(profile, use):
             lines.append(f"| {use} ``{location.text}``")
-    if profile.value != "text":
-        lines.append(f'| an id is its name and its text (``value = "{profile.value}"``)')
-    if profile.unknown is not None:
-        lines.append(f'| ``unknown = "{profile.unknown}"``, whatever the service says')
+    lines += [f"| {key}: ``{text}``" for key, text in profile.rules]
     return "\n".join(lines)
 
 

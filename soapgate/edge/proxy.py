@@ -332,6 +332,8 @@ class Exchange(Steps):
         ends = [one for one in found if one.use == "end"]
         if not fault:
             ends += self._ends
+        if service.plan.learns_targets:
+            learned = service.plan.without_own_target(learned, self._found)
         named = [*learned, *self._found, *ends]
         if learned:
             self._record.learned = len(learned)

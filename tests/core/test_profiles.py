@@ -32,7 +32,7 @@ def test_a_table_becomes_a_profile():
         tuple(parse(text, SHOP) for text in table["bind"]),
         tuple(parse(text, SHOP) for text in table["learn"]),
         tuple(parse(text, SHOP) for text in table["end"]),
-        "text",
+        (),
         "fault",
     )
 
@@ -41,7 +41,7 @@ def test_what_is_left_out_has_a_default():
     profile = read_profile("p", {"lookup": ["cookie:S"]}, {})
     assert (profile.title, profile.about, profile.default) == ("", "", False)
     assert (profile.bind, profile.learn, profile.end) == ((), (), ())
-    assert (profile.value, profile.unknown) == ("text", None)
+    assert (profile.value, profile.unknown) == ((), None)
 
 
 def test_a_location_to_bind_is_not_looked_up_twice():
@@ -77,7 +77,7 @@ def test_a_profiles_own_prefix_overrides_the_configurations():
         ({"default": "yes"}, ["key 'default'", "'yes'", "true or false"]),
         ({"title": 3}, ["key 'title'", "3", "a text"]),
         ({"about": ["a"]}, ["key 'about'", "a text"]),
-        ({"value": "hash"}, ["key 'value'", "'hash'", '"text" or "named"']),
+        ({"value": "hash"}, ["key 'value'", "'hash'", "no such word", "named"]),
         ({"value": 1}, ["key 'value'", "1"]),
         ({"unknown": "retry"}, ["key 'unknown'", "'retry'", '"balance" or "fault"']),
         ({"namespaces": ["a"]}, ["key 'namespaces'", "a table of prefixes"]),
