@@ -162,7 +162,7 @@ def profiles(name: str | None, config: Path | None, *, toml: bool) -> None:
     \b
     soapgate profiles
     soapgate profiles wsrm
-    soapgate profiles spyne-header --toml >> gateway.toml
+    soapgate profiles spyne-header --toml
     """
     from soapgate import show
     from soapgate.core.profiles import catalogue, catalogue_text

@@ -82,17 +82,23 @@ class Plan:
         self.order: Mapping[str, int] = {p.name: at for at, p in enumerate(profiles)}
         self.request = RequestWatch(list(probes_of(profiles, "request")), limits, guards)
         self.response = ResponseWatch(list(probes_of(profiles, "response")), limits, guards)
-        # whether any id is the target of a request (see `without_own_target`)
-        self.learns_targets = self.request.looks_at_target
+        self._learns_targets = self.request.looks_at_target
 
     @property
     def looks_into_xml(self) -> bool:
         """Whether any id or end may be in an envelope, either way."""
         return self.request.needs_envelope or self.response.needs_envelope
 
-    def without_own_target(self, learned: list[Found], asked: Sequence[Found]) -> list[Found]:
-        """`learned` but for the target that the request itself had, `asked` being its finds: a
-        server that answers with its own common address has issued no id by that."""
+    def issued(self, found: Sequence[Found], asked: Sequence[Found]) -> list[Found]:
+        """What a response, in which `found` was found, has issued; `asked` are the finds of its
+        request. A server that answers with the very target it was asked at, its common address,
+        has issued no id by that."""
+        learned = []
+        for one in found:  # a loop: a comprehension is a call more
+            if one.use == "learn":
+                learned.append(one)
+        if not self._learns_targets:
+            return learned
         own = {(one.profile, one.id) for one in asked if one.location == URL_TARGET}
         return [one for one in learned if (one.profile, one.id) not in own]
 
@@ -129,6 +135,8 @@ class _Blocks:
 
 class _Watch:
     """What a scanner asks (its `Watch`), for one direction."""
+
+    asks = True  # whether the action that HTTP names is the message's own
 
     def __init__(
         self, probes: Sequence[Probe], limits: ScanLimits, guards: Mapping[str, Guard]
@@ -194,8 +202,8 @@ class _Watch:
     ) -> list[Found]:
         """What the envelope holds, in order of precedence, then of the document. `header` is
         soap:Header, `body_child` the first element in soap:Body, `action` the SOAP action that
-        HTTP names; wsa:Action in the header counts as well. Raises NeedsBody for a reference to
-        what has not been parsed."""
+        HTTP names (for a response, in its request); wsa:Action in the header counts as well.
+        Raises NeedsBody for a reference to what has not been parsed."""
         hits: Hits = []
         references: References = []
         if header is not None:
@@ -210,7 +218,7 @@ class _Watch:
                 self._read(body_child, probes, hits, references)
             if self._faults and body_child.tag in FAULT_TAGS:
                 self._read_fault(body_child, hits)
-        if action and self._actions:
+        if action and self._actions and self.asks:
             self._read_action(action, hits)
         if references:
             inside = header if header is not None else body_child
@@ -358,6 +366,8 @@ class RequestWatch(_Watch):
 
 class ResponseWatch(_Watch):
     """Finds ids to learn, and ends, in responses."""
+
+    asks = False  # it is the request's, whose end is known already and counts if this is no fault
 
     def __init__(
         self, probes: Sequence[Probe], limits: ScanLimits, guards: Mapping[str, Guard]

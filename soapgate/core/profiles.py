@@ -85,6 +85,8 @@ DEFAULT: tuple[str, ...] = (
     "zimbra",
     "ws-secureconversation",
     "wsrm",
+    "wsrm-create",
+    "ws-makeconnection",
     "wsman",
     "wsman-session",
     "ws-enumeration",

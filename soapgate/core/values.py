@@ -127,7 +127,7 @@ def _after(transform: Transform) -> Finish:
 
 
 def _base64(text: str) -> str:
-    bare = _BLANKS.sub("", text).translate(_URL_SAFE)
+    bare = _BLANKS.sub("", text).translate(_URL_SAFE).rstrip("=")
     try:
         raw = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
         return raw.decode("utf-8-sig")  # WCF begins with a byte order mark

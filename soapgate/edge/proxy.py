@@ -328,12 +328,10 @@ class Exchange(Steps):
     async def _bind(self, service: Service, found: list[Found], *, fault: bool) -> None:
         """Bind what was learnt; end what ended. What the request asked to end has not ended if the
         answer was a fault; what the response says of an end is so."""
-        learned = [one for one in found if one.use == "learn"]
+        learned = service.plan.issued(found, self._found)
         ends = [one for one in found if one.use == "end"]
         if not fault:
             ends += self._ends
-        if service.plan.learns_targets:
-            learned = service.plan.without_own_target(learned, self._found)
         named = [*learned, *self._found, *ends]
         if learned:
             self._record.learned = len(learned)
