@@ -173,12 +173,14 @@ class Joins:
         return kept, oversized
 
 
-def probes_of(profiles: Sequence[Profile], way: Way) -> Iterator[Probe]:
-    """The probes of one direction, in precedence order."""
+def probes_of(
+    profiles: Sequence[Profile], way: Way, uses: Sequence[Use] | None = None
+) -> Iterator[Probe]:
+    """The probes of one direction, in precedence order; `uses` other than the direction's own."""
     rank = 0
     for profile in profiles:
         ids = {at.text for at in (*profile.lookup, *profile.bind, *profile.learn)}
-        for use in USES[way]:
+        for use in USES[way] if uses is None else uses:
             for location in getattr(profile, use):
                 if isinstance(location, End) and location.way not in (None, way):
                     continue
@@ -196,7 +198,7 @@ def _of_location(profile: Profile, use: Use, location: Location, ids: set[str]) 
     marker = not names_id or (use == "end" and is_cookie(location))
     places = location.parts if isinstance(location, Joined) else (location,)
     for part, place in enumerate(places):
-        words = () if isinstance(place, ActionMarker | FaultMarker) else place.transforms
+        words = place.transforms if isinstance(place, SoapPath | Carrier) else ()
         named = profile.named or any(word.name == "named" for word in words)
         finish = None if marker else chain((*words, *profile.value))
         yield Probe(0, profile.name, use, place, text, marker, named, finish, part, len(places))

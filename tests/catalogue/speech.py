@@ -17,6 +17,11 @@ def rs(header="", body="", *expected, action="", **fields):
     return ("response", header, body, expected, action, b"", fields)
 
 
+def accepted():
+    """A response with no body at all: 202."""
+    return rs(None)
+
+
 def fault11(code, text="no", detail=""):
     """A fault of SOAP 1.1; `code` with its prefix, if it has one."""
     return (

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 import pytest
+import together
 from conversations import CONVERSATIONS, envelope
 from speech import rq, rs
 from talk import Peer, Talk
@@ -58,6 +59,8 @@ def turns(messages: list[Any]) -> Iterator[Turn]:
 def wire(message: Any) -> bytes:
     """The message as HTTP."""
     way, header, body, _, action, target, fields = message
+    if header is None:
+        return b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
     content = envelope(header, body).encode()
     kind = "application/soap+xml; charset=utf-8" + (f'; action="{action}"' if action else "")
     status = b"500 Oops" if FAULT in body else b"200 OK"
@@ -140,6 +143,15 @@ def test_a_conversation_stays_on_its_backend(name: str) -> None:
 def test_a_conversation_stays_on_its_backend_with_the_default_set(name: str) -> None:
     names = dict.fromkeys((*DEFAULT, profile_of(name)))
     Stage({one: TABLES[one] for one in names}).play(CONVERSATIONS[name])
+
+
+@pytest.mark.parametrize("name", together.CONVERSATIONS)
+def test_a_session_of_several_protocols_stays_on_its_backend(name: str) -> None:
+    stage = Stage({one: TABLES[one] for one in DEFAULT})
+    assert stage.play(together.CONVERSATIONS[name]) >= 3
+    assert stage.talk.metrics.id_conflicts == 0
+    with pytest.raises(Stranger):
+        Stage(STRANGE).play(together.CONVERSATIONS[name])
 
 
 # a session that travels with its messages needs nobody
