@@ -339,6 +339,7 @@ OTHERS = {
     "base64 of no text": (b"YWJj", b"/w==", False),
     "another element": (b"PGE+PGI+NzwvYj48L2E+", b"PGE+PGI+ODwvYj48L2E+", True),
     "another address": (b"x=%7e", b"y=%7E", True),
+    "an address that is too long as an id": (b"x=%7e", b"x=" + b'"' * 1500, False),
     "no address": (b"http://h/p?x=%7e", b"urn:x", False),
     "another item": (b"2</s:Item>", b"3</s:Item>", True),
     "another place to answer to": (b"urn:me:1", b"urn:me:2", False),
