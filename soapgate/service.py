@@ -41,10 +41,10 @@ from soapgate.edge.deadlines import NEVER, Deadlines
 from soapgate.edge.desk import Desk, Service
 from soapgate.edge.downstream import DownstreamTimes, Front
 from soapgate.edge.exchangelog import ExchangeLog
+from soapgate.edge.fastpath import FastExchange
 from soapgate.edge.health import Probes, Seen
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
-from soapgate.edge.proxy import Exchange
 from soapgate.edge.sweeping import Sweeper
 from soapgate.edge.tls import client_options
 from soapgate.edge.upstream import Dialer, UpstreamTimes
@@ -100,7 +100,7 @@ class Gateway(TwistedService):
         self._rules = config.rules
         self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, self.flipped)
         self._front = Front(
-            partial(Exchange, self._desk),
+            partial(FastExchange, self._desk),
             self._deadlines,
             _downstream_times(config),
             _head_limits(config),

@@ -108,6 +108,15 @@ class Affinity:
             identities.append(Identity(profile, key, bindable, pin, primary))
         return tuple(identities)
 
+    def settled(self, one: Found, now: float) -> Identity | None:
+        """What `identify` says of the only id of a request, where that takes no thought: a live
+        primary whose use need not be noted. None: ask `identify`."""
+        key = self._keys.key(self._scope, one.profile, one.id)
+        pin = self._store.glance(key)
+        if pin is None or pin.alias or not self._lifetime.fresh(pin, now):
+            return None
+        return Identity(one.profile, key, one.use == "bind", pin, key)
+
     async def bind(self, identity: Identity, backend: str, now: float) -> Identity:
         """Bind an unknown, bindable id; return the identity as it now stands.
 

@@ -72,6 +72,10 @@ class PinStore(Protocol):
     async def lookup(self, key: bytes) -> Pin | None:
         """The pin under `key`, expired or not."""
 
+    def glance(self, key: bytes) -> Pin | None:
+        """The pin under `key` if that is known without asking anybody and true as `lookup` is;
+        None: only `lookup` can tell."""
+
     async def bind(self, key: bytes, pin: Pin) -> Pin:
         """Put if absent, in one step for all users of the store; return the pin that is there
         afterwards: `pin`, or the earlier one that won. A store at its cap evicts the least
@@ -144,6 +148,10 @@ class Lifetime:
     def expired(self, pin: Pin, now: float) -> bool:
         """Whether the pin no longer counts at `now`."""
         return now - pin.used > self.idle or now - pin.created > self.max_age
+
+    def fresh(self, pin: Pin, now: float) -> bool:
+        """Neither expired nor stale: a use at `now` needs no second thought."""
+        return now - pin.used < self.idle / 8 and now - pin.created <= self.max_age
 
     def stale(self, pin: Pin, now: float) -> bool:
         """Whether a use at `now` is worth writing down: an eighth of `idle` has passed since

@@ -381,6 +381,11 @@ class ResponseWatch(_Watch):
         # whether `http` can find anything at all
         self.looks_at_head = bool(self._http or self._set or self._taken_back)
 
+    def may_look_at(self, fields: Mapping[bytes, Sequence[bytes]]) -> bool:
+        """Whether `http` can find anything in a head with these fields."""
+        cookies = (self._set or self._taken_back) and b"set-cookie" in fields
+        return bool(cookies) or any(name in fields for name, _ in self._http)
+
     def http(self, facts: HttpFacts, now: float = 0.0) -> list[Found]:
         """What the response's head holds, in order of precedence; `now` is seconds since the
         epoch, for cookies that expire. A cookie that is taken back ends the session it named,

@@ -161,12 +161,13 @@ class Member:
     hands the place over without lowering `inflight`, so that no newcomer slips in between.
     `load` is what the two weigh: (inflight + waiting) / weight. `full`: it is at its maxconn, and
     whoever comes now waits. `accepts_pinned`: it serves the sessions that are bound to it (up, and
-    not in maint); fullness does not count, those wait. These three are read only.
+    not in maint); fullness does not count, those wait. `ready`: it is up and the operator says so
+    too. These four are read only.
     """
 
     __slots__ = (
         "_admin", "_backend", "_changed", "_filled", "_health", "_inflight", "_limit", "_streak",
-        "_up", "_waiting", "_weight", "accepts_pinned", "full", "load", "name",
+        "_up", "_waiting", "_weight", "accepts_pinned", "full", "load", "name", "ready",
     )  # fmt: skip
 
     def __init__(
@@ -212,7 +213,7 @@ class Member:
 
     def accepts_new(self, role: str | None) -> bool:
         """Ready, up and of the role (None: any): serves new sessions, if need be after a wait."""
-        return self._up and self._admin == "ready" and (role is None or role in self._backend.roles)
+        return self.ready and (role is None or role in self._backend.roles)
 
     def available(self, role: str | None) -> bool:
         """Ready, up, of the role and not full: serves a new session at once."""
@@ -250,20 +251,29 @@ class Member:
 
     def _turn(self) -> None:
         self.accepts_pinned = self._up and self._admin != "maint"
+        self.ready = self._up and self._admin == "ready"
         self._changed()
 
     def enter(self) -> bool:
         """Take one of the places that maxconn leaves; False if there is none."""
         if self.full:
             return False
-        self._count(self._inflight + 1)
+        self._inflight = inflight = self._inflight + 1
+        self.load = (inflight + self._waiting) / self._weight
+        if inflight >= self._limit:
+            self.full = True
+            self._filled()
         return True
 
     def leave(self) -> None:
         """Give a place back."""
         if not self._inflight:
             raise ValueError(f"member {self.name!r} has no request in flight")
-        self._count(self._inflight - 1)
+        self._inflight = inflight = self._inflight - 1
+        self.load = (inflight + self._waiting) / self._weight
+        if self.full and inflight < self._limit:
+            self.full = False
+            self._filled()
 
     @property
     def inflight(self) -> int:

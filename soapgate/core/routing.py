@@ -126,6 +126,16 @@ def route(
     return _unpinned(terms, identities, pool, excluded)
 
 
+def settled(identity: Identity, pool: Pool) -> Route | None:
+    """What `route` decides of a request with this one id, where that takes no thought: its
+    backend is ready, up and has a place. None: ask `route`."""
+    pin = identity.pin
+    member = pool.members.get(pin.backend) if pin is not None else None
+    if member is None or not member.ready or member.full:
+        return None
+    return Route("pinned", "bound", member.name, identity, 0, False)
+
+
 def _conflicts(backend: str, further: Sequence[Identity]) -> int:
     return sum(
         identity.pin is not None and identity.pin.backend not in ("", backend)

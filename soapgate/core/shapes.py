@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from soapgate.core.envelope import SoapVersion
 from soapgate.core.errors import Failure
@@ -59,6 +59,9 @@ _IN_QUOTES = {
 }
 _MARK = "soapgate-hole-%d-"
 _MARKED = re.compile(r"soapgate-hole-(\d+)-")
+
+
+_new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function more
 
 
 class _Unfit(Exception):
@@ -131,6 +134,7 @@ class Shapes:
         self.watch = watch
         self._limits = limits
         self._known: dict[tuple[str, bytes], list[_Shape]] = {}
+        self._last: dict[str, _Shape] = {}  # by action: the shape that matched last
         self._count = 0
         self._sightings: dict[object, int] = {}
         self._credit = 0
@@ -138,17 +142,21 @@ class Shapes:
     def scan(self, data: bytes, action: str) -> Scanned | None:
         """What a scanner would say of a UTF-8 message that begins with `data`; None: ask one.
         The message's content type must be one of XML in UTF-8, without content coding."""
-        tag = data.find(b">", data.find(b"nvelope")) + 1
-        siblings = self._known.get((action, data[:tag]))
-        if siblings is None:
+        shape = self._last.get(action)
+        matched = shape.match(data) if shape is not None else None
+        if matched is None:
+            tag = data.find(b">", data.find(b"nvelope")) + 1
+            for shape in self._known.get((action, data[:tag]), ()):
+                matched = shape.match(data)
+                if matched is not None:
+                    self._last[action] = shape
+                    break
+        if shape is None or matched is None:
             return None
-        for shape in siblings:
-            matched = shape.match(data)
-            if matched is not None:
-                scanned = self._cut(shape, matched, data)
-                self.hits += scanned is not None
-                return scanned
-        return None
+        scanned = self._cut(shape, matched, data)
+        if scanned is not None:
+            self.hits += 1
+        return scanned
 
     def learn(self, data: bytes, action: str, scanned: Scanned) -> None:
         """Hear what a scanner said of a message that `scan` could not tell."""
@@ -177,15 +185,21 @@ class Shapes:
         groups = matched.groups()
         most = self._limits.id_bytes
         found = []
-        for profile, use, location, cut, finish in shape.ids:
-            text = _text(cut, groups)
-            if (not text and cut.group) or len(text) > most:
-                return None  # a marker has no text; a hole without one is an absent id
+        for profile, use, location, (before, group, behind), finish in shape.ids:
+            text = before
+            if group:
+                text = groups[group - 1].decode("ascii").strip()
+                if not text:
+                    return None  # a marker has no text; a hole without one is an absent id
+                if before or behind:
+                    text = f"{before}{text}{behind}"
+            if len(text) > most:
+                return None
             if finish is not None:
                 text = _finished(finish, text, most)
                 if not text:
                     return None
-            found.append(Found(profile, use, text, location))
+            found.append(_new(Found, (profile, use, text, location)))
         message_id = None
         if shape.message_id is not None:
             namespace, cut = shape.message_id
@@ -195,7 +209,9 @@ class Shapes:
         if len(found) > 1:
             found = list(dict.fromkeys(found))  # as a Watch tells an id once
         outcome = Outcome.FOUND if found else Outcome.NONE
-        return Scanned(outcome, shape.soap, tuple(found), bare.fault, message_id, stop, "")
+        told = (outcome, shape.soap, tuple(found), bare.fault, message_id, stop, "")
+        answer: Scanned = _new(Scanned, told)
+        return answer
 
     # Making shapes
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from soapgate.core.affinity import Affinity
 from soapgate.core.encodings import readable_as_it_is
-from soapgate.core.plan import HttpFacts, Plan
+from soapgate.core.plan import HttpFacts, Plan, ResponseWatch
 from soapgate.core.pool import Member, Pool
 from soapgate.core.routing import Terms
 from soapgate.core.scanned import Found, ScanLimits
@@ -74,12 +74,13 @@ class Asked:
     """What a request head says.
 
     `found` and `ends` are ids and markers outside the body; `envelope`: the service's profiles
-    look into bodies; `plain`: a body can be an envelope in UTF-8 as it is.
+    look into bodies; `plain`: a body can be an envelope in UTF-8 as it is; `fast`: it may go the
+    short way.
     """
 
     __slots__ = (
-        "_peer", "_scheme", "_traces", "action", "ends", "envelope", "found", "less", "method",
-        "plain", "service", "tables",
+        "_peer", "_scheme", "_traces", "action", "ends", "envelope", "fast", "found", "less",
+        "method", "plain", "service", "tables",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, head: RequestHead, facts: HttpFacts) -> None:
@@ -103,6 +104,14 @@ class Asked:
                 self.less = any(b"fastinfoset" in one.lower() for one in offers)
             for one in watch.http(facts):
                 (self.ends if one.use == "end" else self.found).append(one)
+        # nothing about the head asks for the long way (see `soapgate.edge.fastpath`)
+        self.fast = not (
+            self.service is None
+            or self.ends
+            or self.less
+            or (self.envelope and not self.plain)
+            or head.method == b"HEAD"
+        )
 
     def traces(self, head: RequestHead, peer: bytes, scheme: bytes) -> bytes:
         """The lines the request gets on its way; kept for the client that asked last."""
@@ -122,6 +131,16 @@ def asked(desk: Desk, head: RequestHead, facts: Callable[[RequestHead], HttpFact
     if known.service is None or not known.service.plan.request.looks_at_client:
         head.notes["asked"] = known
     return known
+
+
+def silent(head: ResponseHead, watch: ResponseWatch) -> bool:
+    """Whether a response head has nothing that `watch` looks at."""
+    if not watch.looks_at_head or head.notes.get("silent") is watch:
+        return True
+    if watch.may_look_at(head.fields):
+        return False
+    head.notes["silent"] = watch
+    return True
 
 
 def plain(head: RequestHead | ResponseHead) -> bool:

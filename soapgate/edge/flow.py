@@ -56,7 +56,7 @@ class Whole:
 
     `head`: octets of the head before it; `surplus`: bytes came behind its end."""
 
-    __slots__ = ("_pieces", "head", "most", "received", "surplus")
+    __slots__ = ("_pieces", "body", "head", "most", "received", "surplus")
 
     done = True
     paused = False
@@ -65,6 +65,7 @@ class Whole:
 
     def __init__(self, body: bytes, head: int, *, surplus: bool) -> None:
         self._pieces = [body] if body else []
+        self.body = body
         self.head = head
         self.most = 0
         self.received = len(body)

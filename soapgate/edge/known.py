@@ -23,6 +23,7 @@ ENTRY_BYTES = 4 * 1024
 AnyHead = TypeVar("AnyHead", RequestHead, ResponseHead)
 
 _MARK = b"\r\nContent-Length: "
+_MARK_BYTES = len(_MARK)
 
 
 class _Known(Generic[AnyHead]):
@@ -45,31 +46,47 @@ class KnownHeads(Generic[AnyHead]):
         self._entries = entries
         self._known: dict[bytes, _Known[AnyHead]] = {}  # by the head without digits
 
+    def take(self, data: bytes) -> tuple[AnyHead, int] | None:
+        """The head that `data` begins with and where it ends, if it was read before."""
+        end = data.find(b"\r\n\r\n") + 4
+        mark = data.find(_MARK, 0, end)
+        if mark < 0:
+            key, digits = data[:end], b""
+        else:
+            start = mark + _MARK_BYTES
+            stop = data.find(b"\r", start)
+            digits = data[start:stop]
+            key = data[:start] + data[stop:end]
+        known = self._known.get(key)
+        if known is None:
+            return None
+        if known.digits != digits:
+            if not digits.isdigit() or len(digits) > 18:
+                return None
+            forward = known.before + digits + known.behind
+            known.head = known.head.resized(int(digits), forward)
+            known.digits = digits
+        return known.head, end
+
     def read(self, raw: bytes) -> AnyHead:
         """What `parse(raw)` returns or raises."""
-        mark = raw.find(_MARK)
-        if mark < 0:
-            key, digits = raw, b""
-        else:
-            start = mark + len(_MARK)
-            end = raw.find(b"\r\n", start)
-            digits = raw[start:end]
-            if not digits.isdigit() or len(digits) > 18:
-                return self._parse(raw)
-            key = raw[:start] + raw[end:]
-        known = self._known.get(key)
-        if known is not None:
-            if known.digits != digits:
-                forward = known.before + digits + known.behind
-                known.head = known.head.resized(int(digits), forward)
-                known.digits = digits
-            return known.head
+        taken = self.take(raw)
+        if taken is not None:
+            return taken[0]
         head = self._parse(raw)
         if len(raw) <= ENTRY_BYTES:
-            self._remember(key, head, digits)
+            self._remember(raw, head)
         return head
 
-    def _remember(self, key: bytes, head: AnyHead, digits: bytes) -> None:
+    def _remember(self, raw: bytes, head: AnyHead) -> None:
+        key, digits = raw, b""
+        mark = raw.find(_MARK)
+        if mark >= 0:
+            start = mark + _MARK_BYTES
+            stop = raw.find(b"\r", start)
+            key, digits = raw[:start] + raw[stop:], raw[start:stop]
+            if not digits.isdigit() or len(digits) > 18:
+                return
         before = behind = b""
         if digits:
             # a response to HEAD, a 204 and a 304 have a length that frames nothing: EMPTY itself

@@ -40,7 +40,7 @@ from soapgate.edge.upstream import Dialer, UpstreamConnection
 _log = Logger()
 
 _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))  # RFC 9110 9.2.1
-_GATEWAY_ERRORS = frozenset((502, 503, 504))
+GATEWAY_ERRORS = frozenset((502, 503, 504))
 
 
 class ClientLeft(Exception):
@@ -55,6 +55,7 @@ class Exchange(Steps):
     _answered = False  # bytes of an answer went down
     _asked_for_body = False
     _ends: Sequence[Found] = ()  # markers of the request
+    _flow: Flow | Whole = None  # type: ignore[assignment]  # set by start()
     _excluded: frozenset[str] = frozenset()  # backends tried in vain
     _found: Sequence[Found] = ()  # ids of the request
     _fresh = False  # whether this exchange is the one that bound its id
@@ -77,7 +78,6 @@ class Exchange(Steps):
         self._desk = desk
         self._downstream = downstream
         self._head: RequestHead = head  # type: ignore[assignment]  # a refusal looks first
-        self._flow: Flow | Whole = None  # type: ignore[assignment]  # set by start()
         self._now = now
         self._record = record = ExchangeRecord()
         record.client = downstream.peer
@@ -85,20 +85,25 @@ class Exchange(Steps):
 
     # The story
 
-    async def _story(self) -> None:
-        service = self._accept()
-        await self._identify(service)
+    async def _story(self, upstream: UpstreamConnection | None = None) -> None:
+        # with `upstream` the request is on its way there already (`soapgate.edge.fastpath`)
+        service = self._accept() if upstream is None else self._said.service
+        assert service is not None
+        if upstream is None:
+            await self._identify(service)
         while True:
-            backend = await self._look_up(service)
             try:
-                upstream = await self._connect(service, backend)
-                self._forward(service, upstream)
+                if upstream is None:
+                    backend = await self._look_up(service)
+                    upstream = await self._connect(service, backend)
+                    self._forward(service, upstream)
                 reply = await self._response(upstream)
                 break
             except Failure as failure:
                 if not self._may_retry(service, failure):
                     raise
                 self._desk.metrics.retries += 1
+                upstream = None
         pieces = await self._learn(service, upstream, reply)
         await self._release(upstream, reply, pieces)
 
@@ -258,18 +263,16 @@ class Exchange(Steps):
         self._stage = "learn"
         watch = service.plan.response
         found = watch.http(HttpFacts(b"", reply.fields), self._now) if watch.looks_at_head else []
-        fault = reply.status >= 400
-        flow = upstream.flow
+        fault, flow = reply.status >= 400, upstream.flow
         assert flow is not None
-        pieces = flow.take()
-        scanned = None
+        pieces, scanned = flow.take(), None
         if (watch.needs_envelope or self._ends) and (flow.received or not flow.done):
             scanned = await self._scan_reply(service, reply, flow, pieces)
         if scanned is not None:
             found += scanned.found
             fault = fault or scanned.fault is True
         # an answer speaks for its backend, unless it is a gateway's excuse without an envelope
-        excuse = reply.status in _GATEWAY_ERRORS and (scanned is None or scanned.soap is None)
+        excuse = reply.status in GATEWAY_ERRORS and (scanned is None or scanned.soap is None)
         if upstream.member.mark(not excuse):
             self._desk.flipped(service.pool, upstream.member)
         if found or self._ends:
@@ -368,14 +371,11 @@ class Exchange(Steps):
                 self._excluded |= {record.backend}
             return True
         again = self._head.method in _SAFE_METHODS or record.action in service.idempotent
-        if not again or not upstream.reused or not self._kept_whole():
+        whole = self._flow.done and sum(map(len, self._kept)) == self._flow.received
+        if not (again and upstream.reused and whole):
             return False
         self._let_go(keep=False)
         return True
-
-    def _kept_whole(self) -> bool:
-        flow = self._flow
-        return flow.done and sum(map(len, self._kept)) == flow.received
 
     # How it ends
 
@@ -415,9 +415,9 @@ class Exchange(Steps):
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.release(keep=keep)
-        place, self._place = self._place, None
-        if place is not None:
-            place.leave()
+        if self._place is not None:
+            self._place.leave()
+            self._place = None
 
     def _finish(self, *, keep: bool) -> None:
         """One log line, one metric, always; then the next request."""
@@ -431,9 +431,10 @@ class Exchange(Steps):
             desk.metrics.downstream_read += record.read
         if self._outlet is not None:
             record.sent = self._outlet.sent
-            desk.metrics.downstream_sent += record.sent
+        desk.metrics.downstream_sent += record.sent
         desk.log.record(record)
-        desk.metrics.exchange(record.service, record.route, record.reason, record.seconds)
+        seconds = record.finished - record.started
+        desk.metrics.exchange(record.service, record.route, record.reason, seconds)
         self._coroutine = None
         self._downstream.finished(keep=keep)
 

@@ -12,6 +12,7 @@ The alternative, asyncio or uvloop under Twisted, measured slower here.
 from __future__ import annotations
 
 import errno
+import time
 from typing import Any
 
 from twisted.internet import tcp
@@ -25,6 +26,8 @@ _PLAIN_TCP = (tcp.Server, tcp.Client)
 
 class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have no types
     """Twisted's epoll reactor with a short way for plain read events."""
+
+    seconds = staticmethod(time.time)  # the parent's method calls the same, and is one call more
 
     def stop(self) -> None:
         """End; a second word (an impatient SIGTERM) adds nothing to the first."""

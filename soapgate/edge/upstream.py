@@ -188,16 +188,20 @@ class UpstreamConnection(Protocol):
     def _head(self, exchange: Any, data: bytes) -> None:
         dialer = self._dialer
         while True:
-            end = find_head(data, self._searched, dialer.limits)
-            if not end:
-                self._buffer, self._searched = data, len(data)
-                return
+            method = self._method
+            taken = dialer.known.take(data) if method != b"HEAD" else None
+            if taken is None:
+                end = find_head(data, self._searched, dialer.limits)
+                if not end:
+                    self._buffer, self._searched = data, len(data)
+                    return
+                if method == b"HEAD":
+                    taken = parse_response_head(data[:end], method, dialer.limits), end
+                else:
+                    taken = dialer.known.read(data[:end]), end
             self._buffer, self._searched = b"", 0
-            raw, data = data[:end], data[end:]
-            if self._method == b"HEAD":
-                head = parse_response_head(raw, b"HEAD", dialer.limits)
-            else:
-                head = dialer.known.read(raw)
+            head, end = taken
+            data = data[end:]
             if head.status >= 200:
                 break
             exchange.interim(head)

@@ -237,13 +237,16 @@ class LmdbStore:
     # the contract
 
     async def lookup(self, key: bytes) -> Pin | None:
+        return self.glance(key)
+
+    def glance(self, key: bytes) -> Pin | None:
         try:
             txn = self._env.begin(self._pins)
             value = txn.get(key)
             txn.abort()
         except lmdb.Error as error:
             self._recover(error)
-            return await self.lookup(key)
+            return self.glance(key)
         if value is None:
             return None
         return self._labels.decode(value) or self._decode_anew(value)

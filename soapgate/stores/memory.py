@@ -46,6 +46,9 @@ class MemoryStore:
     async def lookup(self, key: bytes) -> Pin | None:
         return self._pins.get(key)
 
+    def glance(self, key: bytes) -> Pin | None:
+        return self._pins.get(key)
+
     async def bind(self, key: bytes, pin: Pin) -> Pin:
         earlier = self._pins.get(key)
         if earlier is not None:

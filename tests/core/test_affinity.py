@@ -342,3 +342,30 @@ def test_a_store_that_fails_is_the_callers_to_judge():
 def test_every_event_is_counted_from_the_start(desk):
     assert desk.affinity.events == dict.fromkeys(EVENTS, 0)
     assert repr(desk.affinity) == "<Affinity shop>"
+
+
+# what takes no thought
+
+
+def test_a_live_primary_in_recent_use_is_settled(desk):
+    desk.session("b1", "rm", "1")
+    identity = desk.affinity.settled(lookup("rm", "1"), T0 + 1)
+    assert (identity,) == desk.identify([lookup("rm", "1")], T0 + 1)
+    assert identity.pin.backend == "b1"
+    assert desk.affinity.settled(bind("rm", "1"), T0 + 1).bindable
+
+
+@pytest.mark.parametrize(
+    ("found", "later"),
+    [
+        (lookup("rm", "unknown"), 1),
+        (lookup("cookie", "c"), 1),
+        (lookup("rm", "1"), IDLE / 8),
+        (lookup("rm", "1"), IDLE + 1),
+        (lookup("rm", "1"), MAX_AGE + 1),
+    ],
+    ids=["unknown", "an alias", "a use to be noted", "idle too long", "too old"],
+)
+def test_what_takes_thought_is_not_settled(desk, found, later):
+    desk.session("b1", "rm", "1", ("cookie", "c"))
+    assert desk.affinity.settled(found, T0 + later) is None

@@ -22,6 +22,7 @@ from soapgate.core.routing import (
     Terms,
     Why,
     route,
+    settled,
 )
 
 STRICT = Terms()
@@ -380,6 +381,23 @@ def test_a_pinned_identity_is_honoured_or_lost_by_the_terms(
 
 
 @settings(deadline=None)
+@given(TERMS, IDENTITIES.map(lambda many: many[:1]), pools())
+def test_what_takes_no_thought_is_decided_as_with_thought(
+    terms: Terms, identities: Sequence[Identity], pool: Pool
+) -> None:
+    for identity in identities:
+        decided = settled(identity, pool)
+        assert decided in (None, route(terms, [identity], pool))
+
+
+def test_a_ready_pinned_backend_with_a_place_takes_no_thought() -> None:
+    pool = pool_of("b1", "b2", maxconn=1)
+    assert settled(pinned("b2"), pool) == route(STRICT, [pinned("b2")], pool)
+    assert settled(NEW, pool) is None
+    fill(pool)
+    assert settled(pinned("b2"), pool) is None
+
+
 @given(TERMS, IDENTITIES, pools(), EXCLUDED)
 def test_only_a_client_made_id_that_nobody_knows_is_to_be_bound(
     terms: Terms, identities: list[Identity], pool: Pool, excluded: set[str]

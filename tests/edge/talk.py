@@ -11,6 +11,7 @@ talk.client.heard()
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -30,6 +31,7 @@ from soapgate.edge.deadlines import Deadlines
 from soapgate.edge.desk import Desk, Service
 from soapgate.edge.downstream import DownstreamTimes, Front
 from soapgate.edge.exchangelog import ExchangeLog, ExchangeRecord
+from soapgate.edge.fastpath import FastExchange
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.proxy import Exchange
@@ -179,6 +181,7 @@ class Talk:
         upstream: UpstreamTimes | None = None,
         health: Health | None = None,
         most: int = 0,
+        exchange: type[Exchange] = FastExchange,
         **service: Any,
     ) -> None:
         self.reactor = MemoryReactorClock()
@@ -238,7 +241,7 @@ class Talk:
             lambda pool, member: self.flips.append(member.name),
         )
         self.front = Front(
-            lambda downstream, head, now: Exchange(self.desk, downstream, head, now),
+            partial(exchange, self.desk),
             self.deadlines,
             times or DownstreamTimes(),
             HeadLimits(),

@@ -232,3 +232,27 @@ def test_reading_once_or_again_is_parsing(data: st.DataObject, kind: str) -> Non
             other = before + mark + data.draw(NUMBERS) + after[after.index(b"\r\n") :]
             assert outcome(heads.read, other) == outcome(parse, other)
             assert outcome(heads.read, raw) == expected
+
+
+@given(
+    st.binary(max_size=40), st.sampled_from([b"5", b"12345", b"5x", b"", b"1234567890123456789"])
+)
+def test_a_head_is_taken_from_what_follows_it_or_not_at_all(rest: bytes, size: bytes) -> None:
+    heads = KnownHeads(parse_request)
+    heads.read(head(b"A: b", b"Content-Length: 7", b"C: d"))
+    raw = head(b"A: b", b"Content-Length: " + size, b"C: d")
+    taken = heads.take(raw + rest)
+    if taken is None:
+        assert not size.isdigit() or len(size) > 18
+    else:
+        assert outcome(lambda _: taken[0], raw) == outcome(parse_request, raw)
+        assert taken[1] == len(raw)
+
+
+@pytest.mark.parametrize("cut", range(60))
+def test_half_a_head_is_not_taken(cut: int) -> None:
+    heads = KnownHeads(parse_request)
+    raw = head(b"Content-Length: 7")
+    heads.read(raw)
+    if cut < len(raw):
+        assert heads.take(raw[:cut]) is None

@@ -17,7 +17,7 @@ from soapgate.core.shapes import PRICE, SIGHTINGS
 
 # Python-level calls of soapgate's own functions in one exchange of known head and shape, pinned,
 # on a kept connection: what most traffic is.
-CALLS = 83
+CALLS = 48
 
 
 def calls_of_one_exchange(talk: Talk, request: bytes, response: bytes) -> Counter[str]:

@@ -41,6 +41,17 @@ def test_a_pin_is_looked_up_as_it_was_bound(make, run, pin, facts):
     assert run(store.lookup(A)) == bound
 
 
+def test_a_glance_tells_what_a_look_up_tells_or_nothing(make, run, pin):
+    store = make()
+    assert store.glance(A) is None
+    run(store.bind(A, pin("b1")))
+    assert store.glance(A) in (None, pin("b1"))
+    run(store.rebind(A, pin("b1"), pin("b2", 1001.0)))
+    assert store.glance(A) in (None, pin("b2", 1001.0))
+    run(store.unbind(A))
+    assert store.glance(A) is None
+
+
 def test_who_binds_first_wins_and_the_loser_is_told(make, run, pin):
     store = make()
     run(store.bind(A, pin("b1")))
