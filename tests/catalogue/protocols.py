@@ -366,6 +366,23 @@ CONVERSATIONS = {
             "end ",
         ),
     ],
+    "zimbra, a login without a session": [
+        rq("<z:context/>", "<zacc:AuthRequest/>"),
+        rs(
+            "<z:context/>",
+            "<zacc:AuthResponse><zacc:authToken>0_t</zacc:authToken></zacc:AuthResponse>",
+            "learn 0_t",
+        ),
+        rq("<z:context><z:authToken>0_t</z:authToken></z:context>", "<x:op/>", "lookup 0_t"),
+        rs('<z:context><z:session id="1">1</z:session></z:context>', "", "learn 1"),
+        rq(
+            '<z:context><z:session id="1"/><z:authToken>0_t</z:authToken></z:context>',
+            "<x:op/>",
+            "lookup 1",
+            "lookup 0_t",
+        ),
+        rq("", "<x:op/>", "lookup 0_t", cookie=[b"ZM_AUTH_TOKEN=0_t"]),
+    ],
     "zimbra": [
         rq("<z:context><z:session/></z:context>", "<x:op/>"),
         rs('<z:context><z:session id="1">1</z:session></z:context>', "", "learn 1"),

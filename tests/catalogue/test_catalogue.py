@@ -6,6 +6,8 @@ profile must find. Written after the sources that the files name.
 
 from __future__ import annotations
 
+import random
+import re
 import tomllib
 from importlib import resources
 
@@ -15,6 +17,7 @@ from lxml import etree
 
 from soapgate.core.plan import HttpFacts, Plan
 from soapgate.core.profiles import DEFAULT, KEYS, catalogue
+from soapgate.core.scanner import ScanLimits, Scanner
 
 FILES = {
     entry.name.removesuffix(".toml"): entry.read_text(encoding="utf-8")
@@ -51,6 +54,48 @@ def test_a_conversation_is_followed(name, among):
         found = watched(watch, header, body, action, target, fields)
         ours = [f"{one.use} {one.id}" for one in found if one.profile == profile]
         assert ours == list(expected), (number, way)
+
+
+def pieces(data, chance):
+    """The bytes in up to six pieces."""
+    cuts = sorted(chance.sample(range(1, len(data)), 5))
+    return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+
+
+def scanned(watch, data, action, content_type):
+    scanner = Scanner(watch, ScanLimits(), content_type=content_type, action=action)
+    for piece in data:
+        answer = scanner.feed(piece)
+        if answer is not None:
+            return answer.found
+    return scanner.close().found
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_in_pieces_in_utf_16_and_with_other_prefixes_the_same_is_found(name):
+    chance = random.Random(name)
+    plan = Plan([catalogue()[name.partition(",")[0]]])
+    for way, header, body, _, action, _, _ in CONVERSATIONS[name]:
+        watch = plan.request if way == "request" else plan.response
+        text = envelope(header, body)
+        tree = etree.fromstring(text)
+        child = tree[1][0] if len(tree[1]) else None
+        wanted = child is not None and watch.wants_body(child.tag, action)
+        found = tuple(watch.find(tree[0], child if wanted else None, action))
+        renamed = with_other_prefixes(text)
+        for data, kind in (
+            (text.encode(), b"text/xml; charset=utf-8"),
+            (text.encode("utf-16"), b"text/xml; charset=utf-16"),
+            (renamed.encode(), b"text/xml"),
+        ):
+            assert scanned(watch, pieces(data, chance), action, kind) == found
+
+
+def with_other_prefixes(text):
+    """The same message, its prefixes with a letter more."""
+    text = re.sub(r"xmlns:(\w+)=", r"xmlns:q-\1=", text)
+    text = re.sub(r"(</?)(\w+):", r"\1q-\2:", text)
+    return re.sub(r"(\s)(?!xmlns)(\w+):(\w+=)", r"\1q-\2:\3", text)
 
 
 def test_every_profile_has_a_conversation():
