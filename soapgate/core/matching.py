@@ -209,14 +209,30 @@ def _holds(predicate: Predicate) -> Callable[[etree._Element], bool]:
     else:
         below = _children(Step(predicate.name, False, ()))
         if wanted is None:
-            return lambda element: bool(below([element])) != negated
-        read = lambda element: [text for child in below([element]) for text in _own_text(child)]
+            read = lambda element: ["" for _ in below([element])]
+        else:
+            read = lambda element: [text for child in below([element]) for text in _own_text(child)]
+    if predicate.through:
+        read = _through(predicate.through, read)
     if wanted is None:
         return lambda element: bool(read(element)) != negated
     if predicate.how == "equals":
         return lambda element: (wanted in read(element)) != negated
     compare = _COMPARE[predicate.how]
     return lambda element: any(compare(text, wanted) for text in read(element)) != negated
+
+
+def _through(names: Iterable[NameTest], read: Values) -> Values:
+    """`read`, of the children of these names instead."""
+    walks = [_children(Step(name, False, ())) for name in names]
+
+    def values(element: etree._Element) -> list[str]:
+        elements = [element]
+        for walk in walks:
+            elements = walk(elements)
+        return [text for each in elements for text in read(each)]
+
+    return values
 
 
 _COMPARE: dict[Comparison, Callable[[str, str], bool]] = {

@@ -3,7 +3,8 @@
     p:Name  *:Name  Name  p:*  *              a step: element in a namespace, in any, in none
     @attr  @p:attr  @*:attr                   the last step may be an attribute
     /  //                                     child, descendant (for an attribute: or self)
-    [@attr]  [p:Child]  [.='']  [not(...)]    is there; has this text; does not hold
+    [@attr]  [p:Child]  [p:Child/*]           is there
+    [not(...)]                                does not hold
     [@attr='v']  [p:Child='v']  [.='v']       the trimmed text equals v
     [starts-with(., 'v')]  [ends-with(@attr, 'v')]  [contains(p:Child, 'v')]
     [2]                                       the second child that passes what stands before
@@ -35,9 +36,10 @@ _NAME = r"[^\W\d][\w.\-]*"
 _STEP = re.compile(rf"(//?)\s*(@?)\s*(?:(\*|{_NAME}):)?(\*|{_NAME})")
 _BARE_STEP = re.compile(rf"()(@?)\s*(?:(\*|{_NAME}):)?(\*|{_NAME})")
 _OPERAND = (
-    rf"(?:(?P<self{{0}}>\.)|(?P<at{{0}}>@?)(?:(?P<prefix{{0}}>\*|{_NAME}):)?"
-    rf"(?P<name{{0}}>{_NAME}))"
+    rf"(?:(?P<self{{0}}>\.)|(?P<through{{0}}>(?:(?:(?:\*|{_NAME}):)?(?:\*|{_NAME})/)*)"
+    rf"(?P<at{{0}}>@?)(?:(?P<prefix{{0}}>\*|{_NAME}):)?(?P<name{{0}}>\*|{_NAME}))"
 )
+_THROUGH = re.compile(rf"(?:(\*|{_NAME}):)?(\*|{_NAME})/")
 _QUOTED = r"(?:'(?P<single{0}>[^']*)'|\"(?P<double{0}>[^\"]*)\")"
 _PREDICATE = re.compile(
     rf"""\[\s*(?:(?P<position>\d+)|(?P<not>not\s*\(\s*)?
@@ -48,8 +50,8 @@ _PREDICATE = re.compile(
     re.VERBOSE,
 )
 _PREDICATES = (
-    "a predicate is [@attr], [@attr='v'], [p:Child='v'], [.='v'], [starts-with(., 'v')],"
-    " [ends-with(...)], [contains(...)], [not(...)] or a position such as [1]"
+    "a predicate is [@attr], [@attr='v'], [p:Child='v'], [p:Child/*], [.='v'],"
+    " [starts-with(., 'v')], [ends-with(...)], [contains(...)], [not(...)] or a position, [1]"
 )
 
 
@@ -87,13 +89,14 @@ class NameTest:
 class Predicate:
     """Whether an element has the attribute or child `name` (None: the element itself), with a
     trimmed text that compares to `value` as `how` says, if `value` is not None; `negated` turns
-    the answer round."""
+    the answer round. `through`: not of the element but of children of that name, and so on."""
 
     name: NameTest | None
     attribute: bool
     value: str | None
     negated: bool
     how: Comparison = "equals"
+    through: tuple[NameTest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +206,11 @@ class PathReader:
         suffix = "_in" if found["how"] else ""
         single, double = found["single" + suffix], found["double" + suffix]
         value = single if single is not None else double
-        test = None
+        test: NameTest | None = None
+        through: tuple[NameTest, ...] = ()
         if not found["self" + suffix]:
             at = found.end("at" + suffix)
+            through = self._through(*found.span("through" + suffix))
             test = self._test(
                 at,
                 found["prefix" + suffix],
@@ -218,7 +223,13 @@ class PathReader:
             value = value.strip()
             if how != "equals" and not value:
                 self._refuse(self._at, f"{how}() wants a text that is not empty")
-        return Predicate(test, bool(found["at" + suffix]), value, found["not"] is not None, how)
+        return Predicate(
+            test, bool(found["at" + suffix]), value, found["not"] is not None, how, through
+        )
+
+    def _through(self, at: int, end: int) -> tuple[NameTest, ...]:
+        steps = _THROUGH.finditer(self._text, at, end)
+        return tuple(self._test(one.start(), one[1], one[2]) for one in steps)
 
     def _test(
         self, at: int, prefix: str | None, local: str, *, attribute: bool = False

@@ -32,8 +32,8 @@ ANONYMOUS = "http://docs.oasis-open.org/ws-rx/wsmc/200702/anonymous?id=7-8"
 TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
 
 
-def address(url, inside=""):
-    more = f"<wa:ReferenceParameters>{inside}</wa:ReferenceParameters>" if inside else ""
+def address(url, inside=None):
+    more = "" if inside is None else f"<wa:ReferenceParameters>{inside}</wa:ReferenceParameters>"
     return f"<wa:Address>{url}</wa:Address>{more}"
 
 
@@ -169,7 +169,7 @@ CONVERSATIONS = {
         subscribed(
             "nt:SubscribeResponse",
             "nt:SubscriptionReference",
-            address("http://192.0.2.8/event/sub/3"),
+            address("http://192.0.2.8/event/sub/3", ""),
             "learn /event/sub/3",
         ),
         rq("", "<nt:Renew/>", "lookup /event/sub/3", target=b"/event/sub/3"),

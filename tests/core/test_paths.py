@@ -163,6 +163,15 @@ K = NameTest(("",), "k")
         ("[ends-with( k , 'v' )]", Predicate(K, False, "v", False, "ends-with")),
         ('[contains(., "it\'s")]', Predicate(None, False, "it's", False, "contains")),
         ("[not(contains(@k, ')]'))]", Predicate(K, True, ")]", True, "contains")),
+        ("[k/*]", Predicate(NameTest(None, "*"), False, None, False, "equals", (K,))),
+        (
+            "[not(*:k/@k='v')]",
+            Predicate(K, True, "v", True, "equals", (NameTest(None, "k"),)),
+        ),
+        (
+            "[contains(k/*/k, 'v')]",
+            Predicate(K, False, "v", False, "contains", (K, NameTest(None, "*"))),
+        ),
         ("[contains]", Predicate(NameTest(("",), "contains"), False, None, False)),
         ("[2]", Position(2)),
         ("[ 12 ]", Position(12)),
@@ -189,6 +198,11 @@ def test_texts_are_compared_and_children_counted(text, predicate):
         ("Header/a/b[starts-with(., ' ')]", ["starts-with() wants a text that is not empty"]),
         ("Header/a/b[matches(., 'x')]", ["a predicate is", "contains(...)"]),
         ("Header/a/b[contains(zz:c, 'x')]", ["character 21", "prefix 'zz' is not defined"]),
+        ("Header/a[b/@*]", ["character 13", "an attribute needs a name"]),
+        ("Header/a[b/]", ["a predicate is"]),
+        ("Header/a[b//c]", ["a predicate is"]),
+        ("Header/a[./b]", ["a predicate is"]),
+        ("Header/a[zz:b/c]", ["character 10", "prefix 'zz' is not defined"]),
         ("Header/a/b['x'=.]", ["a predicate is"]),
     ],
 )
@@ -220,6 +234,8 @@ def test_a_path_may_begin_without_a_slash_and_end_before_the_text_does():
         ("Header/x/a[@shop:b='1'][c][2]", ["b"]),
         ("Header/a[.='1'][starts-with(@d, 'x')]", ["a", "d"]),
         ("Header/*[.='1']", ["*"]),
+        ("Header/a[*='1']", ["*"]),
+        ("Header/a[b/c/@d='1']", ["d"]),
         ("Header/a[b][not(@c)]", []),
     ],
 )
