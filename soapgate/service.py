@@ -104,7 +104,7 @@ class Gateway(TwistedService):
         self._pools: dict[str, _Running] = {}
         self.services: Mapping[str, ServiceInfo] = {}
         self._table: Mapping[str, Service] = {}
-        self._oversized_before = 0
+        self._absent_before = (0, 0)
         self._rules = config.rules
         self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, self.flipped)
         self._front = Front(
@@ -139,7 +139,7 @@ class Gateway(TwistedService):
             for dialer in self._pools.pop(name).dialers.values():
                 dialer.close()
         self._front.use(_downstream_times(config), _head_limits(config), config.limits.connections)
-        self._oversized_before = self._oversized()
+        self._absent_before = self._absent()
         self._table = {name: self._service(name, plans) for name in plans}
         self._rules = config.rules
         self._desk.tables = self._table
@@ -360,13 +360,16 @@ class Gateway(TwistedService):
     def _flush(self) -> None:
         self._log.flush()
         self.metrics.log_lost = self._log.lost
-        self.metrics.oversized_ids = self._oversized()
+        self.metrics.oversized_ids, self.metrics.unreadable_ids = self._absent()
 
-    def _oversized(self) -> int:
-        """Over-long ids so far, those that the plans of earlier files met included."""
+    def _absent(self) -> tuple[int, int]:
+        """Over-long and unreadable ids so far, with those that plans of earlier files met."""
         plans = [service.plan for service in self._table.values()]
-        return self._oversized_before + sum(
-            plan.request.oversized + plan.response.oversized for plan in plans
+        watches = [watch for plan in plans for watch in (plan.request, plan.response)]
+        oversized, unreadable = self._absent_before
+        return (
+            oversized + sum(watch.oversized for watch in watches),
+            unreadable + sum(watch.unreadable for watch in watches),
         )
 
     def _sync(self) -> None:

@@ -25,6 +25,13 @@ USES = {
     "learn": "learnt from responses",
     "end": "ends the session",
 }
+RULES = {
+    "value": "makes an id of what is found",
+    "role": "only header blocks for these",
+    "action": "only in messages with this action",
+    "soap": "only in this version of SOAP",
+    "unknown": "whatever the service says of unknown ids",
+}
 
 
 def explanation(console: Console, said: Explanation, *, everything: bool, hashes: str) -> None:
@@ -178,6 +185,10 @@ def profile(console: Console, one: Profile, state: str) -> None:
             console.print(Text(use, style="bold") + Text(f"  {meaning}", style="dim"))
             for location in locations:
                 console.print(Padding(Text(location.text, overflow="fold"), (0, 0, 0, 2)))
+    for key, text in one.rules:
+        console.print()
+        console.print(Text(key, style="bold") + Text(f"  {RULES[key]}", style="dim"))
+        console.print(Padding(Text(text, overflow="fold"), (0, 0, 0, 2)))
 
 
 def status(console: Console, said: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from soapgate.config import (
     Timeouts,
 )
 from soapgate.core.errors import ConfigError
-from soapgate.core.locations import check_namespace
+from soapgate.core.paths import check_namespace
 from soapgate.core.profiles import Profile, catalogue, read_profile
 from soapgate.core.services import shadowed
 from soapgate.problems import Place, Problems, among, unknown_name, unknown_table

@@ -277,6 +277,19 @@ def test_a_message_that_is_not_there_is_bad_usage(ask):
 # -- profiles
 
 
+def test_a_profile_is_printed_for_a_configuration_to_be_changed(ask, tmp_path):
+    said = ask("profiles", "spyne-header", "--toml").output
+    pool = '[pool.p]\nbackend = [ { name = "b1", url = "http://127.0.0.1:9001" } ]\n'
+    config = tmp_path / "gateway.toml"
+    config.write_text(f'{pool}[service.s]\nsessions = ["spyne-header"]\n{said}')
+    assert ask("check", config).exit_code == 0
+
+
+def test_what_holds_for_all_ids_of_a_profile_is_said(ask):
+    assert 'before:"-"' in ask("profiles", "virtualbox").output
+    assert "wsrm/200702/CreateSequence" in ask("profiles", "wsrm-create").output
+
+
 def test_profiles_are_listed_with_their_state(ask, good):
     lines = ask("profiles").output.splitlines()
     assert any(line.split()[:2] == ["wsrm", "on"] for line in lines)

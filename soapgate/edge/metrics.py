@@ -51,6 +51,11 @@ COUNTS = (
     ("clients_left", "soapgate_clients_left", "Exchanges whose client was gone before the end."),
     ("turned_away", "soapgate_clients_turned_away", "Connections over `connections`, closed."),
     ("oversized_ids", "soapgate_oversized_ids", "Ids over the limit `id`, taken for absent."),
+    (
+        "unreadable_ids",
+        "soapgate_unreadable_ids",
+        "Texts no id could be made of, such as bad base64.",
+    ),
     ("id_conflicts", "soapgate_id_conflicts", "Requests whose ids are pinned to two backends."),
     ("learn_conflicts", "soapgate_learn_conflicts", "Ids learned that another backend has."),
     ("foreign_cookies", "soapgate_foreign_cookies", "Affinity cookies that are not ours, ignored."),
@@ -80,7 +85,7 @@ class Metrics:
         self.last_failure: tuple[str, str, float] | None = None  # service, reason, epoch seconds
         self.retries = self.clients_left = self.log_lost = 0
         self.id_conflicts = self.learn_conflicts = 0
-        self.turned_away = self.oversized_ids = self.foreign_cookies = 0
+        self.turned_away = self.oversized_ids = self.unreadable_ids = self.foreign_cookies = 0
         self.connections_downstream = self.connections_upstream = 0
         self.accepted = self.dialled = self.reused = 0
         self.downstream_read = self.downstream_sent = 0

@@ -335,15 +335,17 @@ class Exchange(Steps):
     async def _bind(self, service: Service, found: list[Found], *, fault: bool) -> None:
         """Bind what was learnt; end what ended. What the request asked to end has not ended if the
         answer was a fault; what the response says of an end is so."""
-        learned = [one for one in found if one.use == "learn"]
+        learned = service.plan.issued(found, self._found)
         ends = [one for one in found if one.use == "end"]
-        named = [*found, *self._found]
+        named = [*learned, *self._found, *ends]
         if not fault:
             ends += self._ends
             named += self._ends
+        if dated := service.plan.dated:
+            named += [one for one in found if one.use == "expires"]
         if ends:  # first: what is issued in the same breath belongs to a session of its own
             await service.affinity.end(named, self._now)
-        if found:
+        if learned or dated:
             self._record.learned = len(learned)
             self._desk.metrics.learn_conflicts += await service.affinity.learn(
                 named, self._record.backend, self._identity, self._now

@@ -211,6 +211,18 @@ def test_a_cookie_that_is_taken_back_ends_a_session():
     ]
 
 
+def test_an_end_that_counts_one_way_is_asked_of_that_way_only():
+    ends = ["request:Header/bye", "response:Header/gone", "id:Header/dead"]
+    profile = read_profile("p", {"lookup": ["Header/a"], "end": ends}, {})
+    asked, answered = told(Message("envelope", envelope("<dead>7</dead>")), view(profile)).readings
+    assert [p.location for p in asked.profiles[0].places] == [
+        "Header/a", "request:Header/bye", "id:Header/dead",
+    ]  # fmt: skip
+    assert [(p.location, len(p.ids)) for p in answered.profiles[0].places] == [
+        ("response:Header/gone", 0), ("id:Header/dead", 1),
+    ]  # fmt: skip
+
+
 def test_a_bare_envelope_is_read_both_ways():
     said = told(Message("envelope", envelope("<Session>42</Session>")), view(SHOP))
     assert [reading.direction for reading in said.readings] == ["request", "response"]
