@@ -7,7 +7,8 @@ How it works, and where:
   files of `catalogue`; `core.locations` is their language, `core.plan` runs them.
 * An *exchange* is one request and its response, told from beginning to end in `edge.proxy`:
   accept, identify, look up, route, connect, forward, learn, release. The body is read only until
-  its ids are known (`core.scanner`) and streams otherwise (`edge.flow`).
+  its ids are known (`core.scanner`, out of any container: `core.unwrap`) and streams otherwise
+  (`edge.flow`).
 * A *pin* remembers which backend has an id, under a keyed hash of it (`core.pins`). It is bound
   before the response that issued the id goes downstream. `core.affinity` keeps the rules,
   `stores` the pins.

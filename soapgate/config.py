@@ -169,6 +169,7 @@ class Limits(Table):
     tags: Positive = 8192
     id: Size = 4 * KiB
     inflate_ratio: Positive = 100
+    multipart: Size = 256 * KiB
     # of a message head: nginx takes 4 heads of 8k, Apache 100 fields, HAProxy 16k and 101 fields
     head: Size = 32 * KiB
     fields: Positive = 100
@@ -191,6 +192,7 @@ class Limits(Table):
             tags=self.tags,
             id_bytes=self.id,
             inflate_ratio=self.inflate_ratio,
+            multipart_bytes=self.multipart,
         )
 
 

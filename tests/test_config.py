@@ -147,6 +147,13 @@ def test_the_defaults_are_those_of_the_core():
     assert config.timeouts == Timeouts()
 
 
+def test_every_limit_of_the_scan_can_be_set():
+    keys = ("header", "body", "depth", "attributes", "blocks", "tags", "id", "inflate_ratio")
+    table = "".join(f"{key} = {n}\n" for n, key in enumerate((*keys, "multipart"), 1000))
+    config = parse(f"{POOL}[limits]\n{table}", "FILE")
+    assert config.limits.scan == ScanLimits(*range(1000, 1009))
+
+
 def test_one_pool_and_no_service_make_a_service_that_takes_all():
     config = parse(POOL, "FILE")
     assert list(config.service) == ["p"]

@@ -20,6 +20,17 @@ Buffer = bytes | bytearray
 
 # A superset of the bytes of an NCName (Namespaces in XML 1.0, 3) in UTF-8.
 NC = rb"[\w.\-\x80-\xff]{1,500}"
+# An XML declaration that says UTF-8 or nothing, and the root's name.
+OPENING = re.compile(
+    rb"""(?:<\?xml\s+version=["']1\.0["'](?:\s+encoding=["'][uU][tT][fF]-8["'])?"""
+    rb"""(?:\s+standalone=["'](?:yes|no)["'])?\s*\?>)?\s*<((?:%b:)?Envelope)(?=[\s>])""" % NC
+)
+_ATTRIBUTES = rb"""(?:\s[^<>"'/]*(?:"[^"<]*"[^<>"'/]*|'[^'<]*'[^<>"'/]*)*)?"""
+# The Body's start tag and its first child's, or the Body's end. A pattern, not a proof.
+BODY_AND_CHILD = re.compile(
+    rb"<((?:%(nc)b:)?Body)(%(attributes)b>)\s*<(?:/|((?:%(nc)b:)?%(nc)b)%(attributes)b(/?)>)"
+    % {b"nc": NC, b"attributes": _ATTRIBUTES}
+)
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _STOP = re.compile(rb"""["'<>]""")
 _TAG_NAME = re.compile(rb"<((?:" + NC + rb":)?(" + NC + rb"))(?=[\s/>])")

@@ -1,13 +1,14 @@
 """From the bytes of an HTTP body to the UTF-8 bytes of an envelope, piece by piece.
 
-    body -> Inflate (Content-Encoding) -> [a multipart root, one day] -> Recode (charset) -> UTF-8
+    body -> Inflate (Content-Encoding) -> a multipart's root -> Recode (charset) -> UTF-8
 
 The one rule: bytes that nobody asked for are never made. `Inflate` is lazy, so whoever stops
 taking pieces stops the inflation; an inflation bomb is not a size but a ratio met at a limit,
 and the caller knows its limits. Broken input is an error *at its place*: what stands before it
 is handed on first, so the answer does not depend on how the bytes were cut on their way.
 
-It refuses to know XML beyond the encoding declaration, and envelopes at all.
+It refuses to know XML beyond the encoding declaration, and envelopes at all. The multipart is
+`mime`'s, and `unwrap` puts the whole line together.
 
 A charset is allowed when Python has it as a text encoding that leaves ASCII as it is, or when it
 is UTF-16 or UTF-32: that excludes UTF-7, HZ, EBCDIC, punycode, escapes and compressions by a test
@@ -58,6 +59,10 @@ def _illegal(error: UnicodeError) -> tuple[str, int]:
     """Stand U+FFFE, which no XML document may hold, for bytes that are none of the charset's."""
     assert isinstance(error, UnicodeDecodeError)
     return "\ufffe", error.end
+
+
+class Limited(Exception):
+    """A limit is met before anything could be read; the text says which."""
 
 
 codecs.register_error("soapgate-illegal", _illegal)

@@ -68,6 +68,7 @@ class ScanLimits:
     Body's content. blocks: children of the Header. tags: before the Body, for what takes no place
     takes time. id_bytes: a longer id is absent; the Watch's.
     inflate_ratio: a message that meets a limit and was compressed better than this is a bomb.
+    multipart_bytes: of a multipart before the content of its root part; they are kept meanwhile.
     """
 
     header_bytes: int = 256 * 1024
@@ -78,6 +79,7 @@ class ScanLimits:
     tags: int = 8192
     id_bytes: int = 4096
     inflate_ratio: int = 100
+    multipart_bytes: int = 256 * 1024
 
 
 class Outcome(StrEnum):

@@ -23,40 +23,25 @@ It refuses to know what an id is (that is the Watch's), HTTP, time and pins.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from lxml import etree
 
 from soapgate.core import cutting, envelope, strict
-from soapgate.core.encodings import Inflate, NotSoap, Recode, expect, open_coding
+from soapgate.core.encodings import Limited, NotSoap, expect
 from soapgate.core.envelope import SoapVersion
 from soapgate.core.errors import Failure, Reason
 from soapgate.core.scanned import Found, NeedsBody, Outcome, ScanLimits, Scanned, Watch
+from soapgate.core.unwrap import Unwrap
 
 __all__ = [
     "Found", "NeedsBody", "Outcome", "ScanLimits", "Scanned", "Scanner", "Watch", "scan",
 ]  # fmt: skip
 
 
-class _Limited(Exception):
-    """A limit is met and nothing can be found; the text says which."""
-
-
 _TRIES = 4  # pieces a plain header may come in: 4 KiB of it are three TCP segments
 _PLAIN_CHARSETS = frozenset({"", "utf_8", "ascii"})
-# An XML declaration that says UTF-8 or nothing, and the root's name.
-_OPENING = re.compile(
-    rb"""(?:<\?xml\s+version=["']1\.0["'](?:\s+encoding=["'][uU][tT][fF]-8["'])?"""
-    rb"""(?:\s+standalone=["'](?:yes|no)["'])?\s*\?>)?\s*<((?:%b:)?Envelope)(?=[\s>])"""
-    % cutting.NC
-)
-_ATTRIBUTES = rb"""(?:\s[^<>"'/]*(?:"[^"<]*"[^<>"'/]*|'[^'<]*'[^<>"'/]*)*)?"""
-# The Body's start tag and its first child's, or the Body's end. A pattern, not a proof.
-_BODY_AND_CHILD = re.compile(
-    rb"<((?:%(nc)b:)?Body)(%(attributes)b>)\s*<(?:/|((?:%(nc)b:)?%(nc)b)%(attributes)b(/?)>)"
-    % {b"nc": cutting.NC, b"attributes": _ATTRIBUTES}
-)
 _DOCTYPE = b"<!DOCTYPE"
 
 
@@ -67,8 +52,8 @@ class Scanner:
 
     __slots__ = (
         "_action", "_body_closers", "_buffer", "_child_given", "_closer", "_content_encoding",
-        "_content_type", "_cut", "_fault", "_found", "_head", "_inflate", "_lexer", "_limit",
-        "_limits", "_misc", "_names", "_phase", "_recode", "_root_end", "_tags", "_tries", "_watch",
+        "_content_type", "_cut", "_fault", "_found", "_head", "_lexer", "_limit", "_limits",
+        "_misc", "_names", "_phase", "_root_end", "_tags", "_tries", "_unwrap", "_watch",
         "message_id", "read", "soap",
     )  # fmt: skip
 
@@ -91,8 +76,7 @@ class Scanner:
         self._action = action
         self._fault: bool | None = None
         self._buffer: bytes | bytearray = b""
-        self._inflate: Inflate | None = None
-        self._recode: Recode | None = None
+        self._unwrap: Unwrap | None = None
         self._tries = 0
 
     # -- in
@@ -100,8 +84,8 @@ class Scanner:
     def feed(self, data: bytes) -> Scanned | None:
         """The answer, or None: it needs more."""
         try:
-            recode = self._recode
-            if recode is None:
+            unwrap = self._unwrap
+            if unwrap is None:
                 if self._buffer:
                     data = bytes(self._buffer) + data
                 if self._is_plain():
@@ -111,35 +95,40 @@ class Scanner:
                     if self._may_wait(data):
                         self._buffer = data
                         return None
-                recode = self._begin()
-            if self._inflate is None:
-                return self._take(recode.feed(data))
-            for piece in self._inflate.feed(data):
-                answer = self._take(recode.feed(piece))
-                if answer is not None:
-                    return answer
-            return None
+                unwrap = self._begin()
+            answer = self._through(unwrap.feed(data))
+            return answer or (self._end(unwrap) if unwrap.ended else None)
         except NotSoap as why:
             return self._empty(Outcome.NOT_SOAP, str(why))
-        except _Limited as why:
-            return self._empty(Outcome.LIMIT, str(why))
+        except Limited as why:
+            return self._stop(str(why))
 
     def close(self) -> Scanned:
         """The answer, now that the message has ended."""
         try:
-            kept, recode = self._buffer, self._recode
-            if recode is None:
-                recode = self._begin()
-                answer = self._take(recode.feed(bytes(kept)))
+            kept, unwrap = self._buffer, self._unwrap
+            if unwrap is None:
+                unwrap = self._begin()
+                answer = self._through(unwrap.feed(bytes(kept)))
                 if answer is not None:
                     return answer
-            answer = self._take(recode.close()) or self._phase(True)
+            return self._end(unwrap)
         except NotSoap as why:
             return self._empty(Outcome.NOT_SOAP, str(why))
-        except _Limited as why:
-            return self._empty(Outcome.LIMIT, str(why))
+        except Limited as why:
+            return self._stop(str(why))
+
+    def _end(self, unwrap: Unwrap) -> Scanned:
+        answer = self._through(unwrap.close()) or self._phase(True)
         assert answer is not None
         return answer
+
+    def _through(self, pieces: Iterator[bytes]) -> Scanned | None:
+        for piece in pieces:
+            answer = self._take(piece)
+            if answer is not None:
+                return answer
+        return None
 
     def _is_plain(self) -> bool:
         """Whether the bytes that come are the envelope's own, unless its first ones object."""
@@ -154,18 +143,18 @@ class Scanner:
             self._tries < _TRIES
             and len(data) < self._limits.header_bytes
             and data.find(b"Body") < 0
-            and _OPENING.match(data) is not None
+            and cutting.OPENING.match(data) is not None
         )
 
     def _short_way(self, data: bytes) -> Scanned | None:
         """For what nearly every client sends: UTF-8, plain markup, all that matters there at
         once. None: not such a message, or not so much of it."""
-        opening = _OPENING.match(data)
+        opening = cutting.OPENING.match(data)
         if opening is None:
             return None
         limits = self._limits
         at = data.find(b"Body", opening.end(), limits.header_bytes)
-        tags = _BODY_AND_CHILD.match(data, data.rfind(b"<", 0, at)) if at > 0 else None
+        tags = cutting.BODY_AND_CHILD.match(data, data.rfind(b"<", 0, at)) if at > 0 else None
         if tags is None:
             return None
         body_name, cut, child, slash = tags[1], tags.end(2), tags[3], tags[4]
@@ -204,17 +193,13 @@ class Scanner:
             first = body[0]
         return self._answer(False, first, fault=tag == self._names.fault, short=True)
 
-    def _begin(self) -> Recode:
+    def _begin(self) -> Unwrap:
         """Set out on the long way."""
-        charset, why_not = expect(self._content_type)
-        if why_not:
-            raise NotSoap(why_not)
-        self._inflate = open_coding(self._content_encoding)
+        unwrap = self._unwrap = Unwrap(self._content_type, self._content_encoding, self._limits)
         self._buffer = b""
         self._misc = cutting.Misc(0)
         self._phase = self._prolog
-        self._recode = Recode(charset)
-        return self._recode
+        return unwrap
 
     def _take(self, data: bytes) -> Scanned | None:
         if not data:
@@ -267,7 +252,7 @@ class Scanner:
         if ended:
             raise NotSoap(why)
         if len(self._buffer) >= self._limits.header_bytes:
-            raise _Limited(f"header over {self._limits.header_bytes} bytes")
+            raise Limited(f"header over {self._limits.header_bytes} bytes")
 
     def _before_body(self, ended: bool) -> Scanned | None:
         lexer, buffer, limits = self._lexer, self._buffer, self._limits
@@ -413,11 +398,11 @@ class Scanner:
         """Blocks and attributes; each attribute has its `=`, which are quick to count."""
         limits, buffer = self._limits, self._buffer
         if header is not None and len(header) > limits.blocks:
-            raise _Limited(f"over {limits.blocks} header blocks")
+            raise Limited(f"over {limits.blocks} header blocks")
         if buffer.count(b"=", 0, end) > limits.attributes and envelope.over_attributes(
             header, body, limits.attributes
         ):
-            raise _Limited(f"over {limits.attributes} attributes")
+            raise Limited(f"over {limits.attributes} attributes")
 
     def _answer(
         self,
@@ -459,13 +444,24 @@ class Scanner:
     def _over(self, limit: str) -> NoReturn:
         """Give up on a header that is too big, if this is a SOAP envelope at all."""
         self._see_root()
-        raise _Limited(limit)
+        raise Limited(limit)
 
     def _see_root(self) -> None:
         end = self._root_end
         root = self._parse(end, self._closer) if end else None
         if root is not None:
             self._parts(root, end)
+
+    def _stop(self, limit: str) -> Scanned:
+        """A limit is met: in the Body, what the Header held still counts."""
+        phase = self._phase if self._unwrap is not None else None
+        if phase in (self._before_child, self._in_child):
+            answer = self._answer(True, None, fault=self._fault, final=True, detail=limit)
+            assert answer is not None
+            return answer
+        if phase == self._to_body_end:
+            return self._say(self._found, self._fault, limit)
+        return self._empty(Outcome.LIMIT, limit)
 
     def _empty(self, outcome: Outcome, detail: str) -> Scanned:
         if outcome is Outcome.LIMIT:
@@ -476,8 +472,7 @@ class Scanner:
         return f"body over {self._limits.body_bytes} bytes"
 
     def _refuse_bomb(self, detail: str) -> None:
-        inflate = self._inflate
-        if inflate is not None and inflate.made > inflate.read * self._limits.inflate_ratio:
+        if self._unwrap is not None and self._unwrap.is_bomb:
             raise Failure("downstream", Reason.TOO_LARGE, f"inflation bomb: {detail}")
 
     def _refuse(self, detail: str) -> NoReturn:

@@ -43,11 +43,14 @@ LOOKS = 256  # first children remembered for one shape: the operations of a serv
 PREFIX_BYTES = 16 * 1024  # a longer prefix makes no shape: compiling it would cost milliseconds
 SIGHTINGS = 3  # how often markup is seen before a shape is made of it
 CANDIDATES = 1024  # signatures that are counted meanwhile
+BARREN = 64  # messages in a row that fit no shape, after which shapes are tried
+SELDOM = 8  # only for every so many, until one fits: trying costs as well
 PRICE = 32  # scans that earn the making of one shape
 
 _NAME = rb"[A-Za-z_][A-Za-z0-9._-]*(?::[A-Za-z_][A-Za-z0-9._-]*)?"
 _START = re.compile(rb"<(%b)((?:\s+%b\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))*)\s*(/?)>" % (_NAME, _NAME))
 _ATTRIBUTE = re.compile(rb"(\s+)(%b)(\s*=\s*)([\"'])(.*?)\4" % _NAME, re.DOTALL)
+_VALUES = re.compile(rb"\"[^\"<]*\"|'[^'<]*'|(?<=>)[^<]+")
 _END = re.compile(rb"</%b\s*>" % _NAME)
 _DECLARATION = re.compile(rb"<\?xml[^?>]*\?>")
 _TEXT = rb"[\t\n\x20-\x25\x27-\x3b\x3d-\x5c\x5e-\x7e]"
@@ -134,12 +137,16 @@ class Shapes:
         self._known: dict[tuple[str, bytes], list[_Shape]] = {}
         self._last: dict[str, _Shape] = {}  # by action: the shape that matched last
         self._count = 0
+        self._barren = 0  # messages in a row that no shape fitted
         self._sightings: dict[object, int] = {}
         self._credit = 0
 
     def scan(self, data: bytes, action: str) -> Scanned | None:
         """What a scanner would say of a UTF-8 message that begins with `data`; None: ask one.
         The message's content type must be one of XML in UTF-8, without content coding."""
+        if self._barren > BARREN and self._barren % SELDOM:
+            self._barren += 1
+            return None
         shape = self._last.get(action)
         matched = shape.match(data) if shape is not None else None
         if matched is None:
@@ -149,8 +156,12 @@ class Shapes:
                 if matched is not None:
                     self._last[action] = shape
                     break
-        if shape is None or matched is None:
+        if shape is None:
             return None
+        if matched is None:
+            self._barren += 1
+            return None
+        self._barren = 0
         scanned = self._cut(shape, matched, data)
         if scanned is not None:
             self.hits += 1
@@ -215,8 +226,8 @@ class Shapes:
 
     def _often(self, data: bytes, action: str) -> bool:
         tag = data.find(b">", data.find(b"nvelope")) + 1
-        head = data[:PREFIX_BYTES]
-        signature = hash((action, data[:tag], head.count(b"<"), head.count(b"=")))
+        # of the markup alone: messages whose markup is never the same are no shape's
+        signature = hash((action, data[:tag], _VALUES.sub(b"", data[tag:PREFIX_BYTES])))
         seen = self._sightings.get(signature, 0) + 1
         if len(self._sightings) >= CANDIDATES:
             self._sightings.clear()
@@ -228,7 +239,7 @@ class Shapes:
         assert consulted is not None
         segments, end = _segments(data, consulted)
         stop = data.find(b">", end) + 1
-        if not stop or self._count >= SHAPES:
+        if not stop:
             raise _Unfit
         tag = data.find(b">", data.find(b"nvelope")) + 1
         key = (action, data[:tag])
@@ -237,13 +248,18 @@ class Shapes:
         if shape is not None:
             self._look(shape, segments, data[end:stop], action)
             return
-        if len(siblings) >= SIBLINGS:
-            raise _Unfit
         shape = self._shape(segments, data[end:stop], action)
         matched = shape.match(data)
         told = self._cut(shape, matched, data) if matched is not None else None
         if told is None or told._replace(read=0) != scanned._replace(read=0):
             raise _Unfit
+        if self._count >= SHAPES:  # perhaps somebody filled it up on purpose: start afresh
+            self._known = {key: (siblings := [])}
+            self._last.clear()
+            self._count = 0
+        if len(siblings) >= SIBLINGS:
+            del siblings[0]
+            self._count -= 1
         siblings.append(shape)
         self._count += 1
 

@@ -59,7 +59,8 @@ class FastExchange(Exchange):
         assert service is not None
         scanned = None
         if said.envelope and body:
-            scanned = service.request_shapes.scan(body, said.action)
+            self._tried = True
+            self._seen = scanned = service.request_shapes.scan(body, said.action)
             if scanned is None:
                 return False
             if scanned.found:

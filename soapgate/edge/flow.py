@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from soapgate.core.errors import Failure, Reason
 from soapgate.edge.framing import BodyReader, LengthReader, chunk, last_chunk
+from soapgate.edge.splicing import Splice, splice
 from soapgate.edge.steps import Steps
 from soapgate.edge.turn import send
 
@@ -95,8 +96,8 @@ class Flow:
     """One body on its way in from `transport`, for `exchange`."""
 
     __slots__ = (
-        "_exchange", "_outlet", "_paused", "_pieces", "_waiting", "dropped", "head", "most",
-        "reader", "received", "surplus", "transport",
+        "_exchange", "_outlet", "_paused", "_pieces", "_splice", "_waiting", "dropped", "head",
+        "most", "moved", "reader", "received", "surplus", "transport",
     )  # fmt: skip
 
     def __init__(self, reader: BodyReader, transport: Any, exchange: Steps, head: int = 0) -> None:
@@ -105,11 +106,13 @@ class Flow:
         self.transport = transport
         self.received = 0  # octets of the body so far
         self.most = 0  # octets allowed, 0 for no bound
+        self.moved = 0.0  # when octets went past without coming here, seconds
         self.dropped = False
         self.surplus = False  # bytes came behind its end
         self._exchange = exchange
         self._pieces: deque[bytes] = deque()
         self._outlet: Outlet | None = None
+        self._splice: Splice | None = None
         self._waiting = False
         self._paused = False
 
@@ -191,7 +194,16 @@ class Flow:
         self._outlet = outlet
         outlet.transport.registerProducer(self, True)
         self.transport.bufferSize = LONG_READ
+        if not outlet.chunked:
+            self._splice = splice(self.transport, outlet.transport, self.reader, self._moved)
         self.resumeProducing()
+
+    def _moved(self, octets: int) -> None:
+        """Octets that went from socket to socket."""
+        self.received += octets
+        self.moved = self.transport.reactor.seconds()
+        if self._outlet is not None:
+            self._outlet.sent += octets
 
     def drop(self) -> None:
         """Read on, but keep and send nothing: whoever wanted it is gone."""
@@ -208,6 +220,8 @@ class Flow:
 
     def _poured(self) -> None:
         outlet, self._outlet = self._outlet, None
+        if self._splice is not None:
+            self._splice.stop()
         if outlet is not None:
             outlet.transport.unregisterProducer()
 

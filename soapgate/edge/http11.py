@@ -44,7 +44,11 @@ _HOST = re.compile(
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _BARE_LF = re.compile(rb"(?:^|[^\r])\n")
 
-_ACTION = re.compile(rb'(?i);\s*action=(?:"([^"]*)"|([^\s;"]+))')
+# Also inside a start-info (Metro): there its quotes are escaped.
+_ACTION = re.compile(rb'(?i);\s*action=(?:\\?"([^"\\]*)\\?"|([^\s;"\\]+))')
+# Old SAAJ, JavaMail and Axis 1 fold the Content-Type of a multipart.
+_FOLDED_TYPE = re.compile(rb"(?i)(?<=\r\n)content-type:[^\r\n]*(?:\r\n[ \t]+[^\r\n]*)+")
+_FOLD = re.compile(rb"\r\n[ \t]+")
 _NO_BODY = frozenset((204, 304))
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 # The expectation is met here: the gateway asks for the body itself (as nginx does).
@@ -164,6 +168,7 @@ def parse_request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
 
     Raises `Failure("downstream", ...)`: MALFORMED, VERSION, URI_TOO_LONG, HEAD_TOO_LARGE or
     EXPECTATION."""
+    raw = _unfolded(raw)
     end = raw.index(b"\r\n")
     line = _REQUEST_LINE.fullmatch(raw, 0, end)
     if line is None:
@@ -177,6 +182,8 @@ def parse_request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
         raise Failure("downstream", Reason.MALFORMED, f"{len(hosts)} Host fields, allowed is 1")
     if hosts and _HOST.fullmatch(hosts[0]) is None:
         raise Failure("downstream", Reason.MALFORMED, "Host")
+    if len(set(fields.get(b"content-type", ()))) > 1:  # which of them says what is in the body?
+        raise Failure("downstream", Reason.MALFORMED, "two Content-Types")
     version = 0 if minor == b"0" else 1
     framing = _framing(fields, version, "downstream")
     expects = False
@@ -195,6 +202,7 @@ def parse_request_head(raw: bytes, limits: HeadLimits) -> RequestHead:
 def parse_response_head(raw: bytes, method: bytes, limits: HeadLimits) -> ResponseHead:
     """Read one response head to a request of `method`. Raises `Failure("upstream", ...)` with
     UPSTREAM_BROKEN."""
+    raw = _unfolded(raw)
     end = raw.index(b"\r\n")
     line = _STATUS_LINE.fullmatch(raw, 0, end)
     if line is None or line[1] != b"1":
@@ -215,6 +223,14 @@ def parse_response_head(raw: bytes, method: bytes, limits: HeadLimits) -> Respon
         framing, keep_alive = UNTIL_CLOSE, False
     forward = _forward(raw, seen, b"HTTP/1.1" + raw[8:end], drop)
     return ResponseHead(seen.fields, version, framing, keep_alive, forward, {}, status)
+
+
+def _unfolded(raw: bytes) -> bytes:
+    """A folded Content-Type on one line (RFC 9112 5.2: refuse folds, or replace them by blanks).
+    Any other fold is left to be refused."""
+    if b"\r\n " not in raw and b"\r\n\t" not in raw:
+        return raw
+    return _FOLDED_TYPE.sub(lambda field: _FOLD.sub(b" ", field[0]), raw)
 
 
 def _check_line(method: bytes, target: bytes, major: bytes, limits: HeadLimits) -> None:
@@ -295,7 +311,7 @@ def _forward(raw: bytes, seen: _Fields, start: bytes, drop: frozenset[bytes]) ->
     fields.pop(b"content-length", None)
     if drop.isdisjoint(seen.names) and raw.startswith(start):
         return raw[:-2]
-    # obs-fold is refused, so names and lines stand one to one
+    # folds are refused or gone, so names and lines stand one to one
     lines = raw.split(b"\r\n")
     kept = [line for name, line in zip(seen.names, lines[1:], strict=False) if name not in drop]
     return b"\r\n".join((start, *kept, b""))

@@ -65,6 +65,8 @@ class Exchange(Steps):
     _place: Dialer | None = None  # whose maxconn we count against
     _said: Asked = None  # type: ignore[assignment]  # set by _accept
     _scanned: Scanned | None = None
+    _seen: Scanned | None = None  # what a known shape said; `_tried`: it was asked already
+    _tried = False
     _stage = "accept"
     _upstream: UpstreamConnection | None = None
     _route: Route = None  # type: ignore[assignment]  # set by _look_up
@@ -137,9 +139,8 @@ class Exchange(Steps):
         self._kept = kept = flow.take()
         scans = self._desk.metrics.scan
         try:
-            scanned = await scan_body(
-                service.request_shapes, service.scan, self._head, said.action, flow, kept, self._ask
-            )
+            given = (service.request_shapes, service.scan, self._head, said.action, flow, kept)
+            scanned = self._seen or await scan_body(*given, self._ask, tried=self._tried)
         except Unreadable as error:
             self._scanned = error.scanned
             self._record.scan = str(error.failure.reason)
@@ -152,9 +153,8 @@ class Exchange(Steps):
             self._found = [*said.found, *[one for one in scanned.found if one.use != "end"]]
             self._ends = [*said.ends, *[one for one in scanned.found if one.use == "end"]]
             if service.callbacks:
-                await note(
-                    service.callbacks, scanned.found, self._head, self._downstream.peer, self._now
-                )
+                peer = self._downstream.peer
+                await note(service.callbacks, scanned.found, self._head, peer, self._now)
 
     async def _look_up(self, service: Service) -> str:
         """Which backend it is."""

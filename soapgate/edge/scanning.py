@@ -42,11 +42,14 @@ async def scan_body(
     flow: Flow | Whole,
     pieces: list[bytes],
     ask: Callable[[], None] = _nobody,
+    *,
+    tried: bool = False,
 ) -> Scanned:
     """What the body behind `head` holds. `pieces` are those at hand; those read meanwhile are
-    added to them. `ask` is called before more is waited for. Raises Unreadable."""
+    added to them. `ask` is called before more is waited for. `tried`: no known shape fits. Raises
+    Unreadable."""
     shaped = bool(pieces) and plain(head)
-    scanned = shapes.scan(pieces[0], action) if shaped else None
+    scanned = shapes.scan(pieces[0], action) if shaped and not tried else None
     if scanned is not None:
         return scanned
     scanner = Scanner(

@@ -15,17 +15,21 @@ import errno
 import time
 from typing import Any
 
-from twisted.internet import tcp
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.interfaces import ITransport
 from twisted.logger import Logger
 
+from soapgate.edge.splicing import PLAIN_TCP, Pipe
+
 _log = Logger()
-_PLAIN_TCP = (tcp.Server, tcp.Client)
 
 
 class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have no types
     """Twisted's epoll reactor with a short way for plain read events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pipe = Pipe()  # for long bodies; see `soapgate.edge.splicing`
 
     seconds = staticmethod(time.time)  # the parent's method calls the same, and is one call more
 
@@ -48,7 +52,7 @@ class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have n
             selectable = selectables.get(fd)
             if selectable is None:
                 continue  # closed by an earlier event of this turn
-            if event == read and type(selectable) in _PLAIN_TCP:
+            if event == read and type(selectable) in PLAIN_TCP:
                 try:
                     why = selectable.doRead()
                 except Exception as error:
@@ -77,7 +81,7 @@ def send(transport: ITransport, data: bytes) -> None:
     Only for plain TCP transports of Twisted's own; others take the ordinary way. An error of the
     socket is left for the transport to meet on its own."""
     if (
-        type(transport) in _PLAIN_TCP
+        type(transport) in PLAIN_TCP
         and not transport.dataBuffer
         and not transport._tempDataBuffer
         and not transport.TLS

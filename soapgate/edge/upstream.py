@@ -257,6 +257,8 @@ class UpstreamConnection(Protocol):
             # not the backend: the client takes nothing; that is its own deadline's business
             self.deadline = now + self._dialer.times.response_idle
             exchange.downstream_stalled()
+        elif self.flow.moved + self._dialer.times.response_idle > now:
+            self.deadline = self.flow.moved + self._dialer.times.response_idle
         else:
             self.deadline = NEVER
             exchange.fail(Failure("upstream", Reason.UPSTREAM_TIMEOUT, "the response stopped"))

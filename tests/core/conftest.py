@@ -1,4 +1,4 @@
-"""Makes `pinned` and `shop` importable for the tests of the core, and opens a desk for them."""
+"""Makes `drawn`, `pinned` and `shop` importable for the tests of the core, and opens a desk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-pytest.register_assert_rewrite("pinned", "shop")
+pytest.register_assert_rewrite("drawn", "pinned", "shop")
 
 from pinned import Desk  # noqa: E402 - it lies beside this file
 

@@ -24,6 +24,18 @@ FOUND_ONE = {
         ID, before="<?xml version='1.0'?> <!-- <e:Envelope> --> <?p <e:Body>?> "
     ),
     "DOCTYPE in a comment": message(ID, before="<!-- <!DOCTYPE x> -->"),
+    "white space first": message(ID, before=" \t\r\n"),
+    "encoding and standalone": message(
+        ID, before='<?xml version="1.0" encoding="utf-8" standalone="no" ?>'
+    ),
+    "declaration 1.1 with an encoding": message(
+        ID, before='<?xml version="1.1" encoding="UTF-8"?>'
+    ),
+    "instructions first": message(ID, before='<?xml-stylesheet href="x"?><?php echo "<a>" ?>'),
+    "xml:space": message('<s:Session xml:space="preserve"> a1 </s:Session>'),
+    "xml:lang and xml:base on the Header": message(ID).replace(
+        b"<e:Header", b"<e:Header xml:lang='de' xml:base='urn:x'"
+    ),
     "no prefix": message(ID, prefix=""),
     "a child": message(ID, "<s:get/>"),
     "a child with > in an attribute": message(ID, '<s:get a="/>" b=\'">\'>x</s:get>'),
@@ -156,7 +168,7 @@ NOT_SOAP = {
     "JSON": (b'{"a": 1}', b"application/json", "content type application/json"),
     "JSON called XML": (b'{"a": 1}', b"text/xml", "not XML"),
     "binary": (b"\xe0\0\0\1", b"application/fastinfoset", "content type application/fastinfoset"),
-    "MIME": (b"--x\r\n", b"multipart/related; x=y", "content type multipart/related"),
+    "MIME": (b"--x\r\n", b"multipart/mixed; boundary=x", "content type multipart/mixed"),
     "other root": (b"<wsdl:definitions/>", b"text/xml", "root is wsdl:definitions"),
     "HTML": (b"<!doctype html><html></html>", b"", "not XML"),
     "HTML called so": (b"<!DOCTYPE html><html>", b"text/html", "content type text/html"),

@@ -42,6 +42,12 @@ MALFORMED = {
     "foreign Body first": message(ID).replace(b"<e:Body>", b"<s:Body/><e:Body>"),
     "Body in the Header only": f'<e:Envelope xmlns:e="{SOAP11}"><e:Header>{REAL}</e:Header>'
     "</e:Envelope>".encode(),
+    "declaration behind an instruction": message(ID, before='<?p?><?xml version="1.0"?>'),
+    "standalone of no kind": message(ID, before='<?xml version="1.0" standalone="maybe"?>'),
+    "XML 1.1's control characters": message(f"<s:x>&#1;</s:x>{ID}", before='<?xml version="1.1"?>'),
+    "XML 1.1's white space": message(
+        ID.replace(" ", "\u0085"), before='<?xml version="1.1" encoding="UTF-8"?>'
+    ),
     "XML 2.0": message(ID, before='<?xml version="2.0"?>'),
 }
 
@@ -155,6 +161,13 @@ def test_a_child_of_exactly_the_limit_is_read():
     assert ids(each_way(data, limits=replace(LIMITS, body_bytes=len(child)))) == ["a1"]
     over = each_way(data, limits=replace(LIMITS, body_bytes=len(child) - 1))
     assert over.outcome is Outcome.LIMIT
+
+
+def test_a_huge_attribute_is_read_up_to_the_limit():
+    for size, outcome in ((200_000, Outcome.FOUND), (300_000, Outcome.LIMIT)):
+        data = message(f"<s:x a='{'y' * size}'/>{ID}")
+        for way in ([data], [data[i : i + 4096] for i in range(0, len(data), 4096)]):
+            assert run(way).outcome is outcome
 
 
 ATTACKS = {

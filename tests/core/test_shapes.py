@@ -64,6 +64,12 @@ def asked(data: bytes, action: str = "", plan: Plan = PLAN) -> Scanned | str:
     return "more" if scanned is None else scanned._replace(read=0)
 
 
+def whole(data: bytes) -> Scanned:
+    scanned = Scanner(PLAN.request, LIMITS).feed(data)
+    assert scanned is not None
+    return scanned
+
+
 def taught(*messages: bytes, action: str = "", plan: Plan = PLAN) -> Shapes:
     """Shapes that have seen each of the messages as often as it takes."""
     shapes = Shapes(plan.request, LIMITS)
@@ -259,6 +265,50 @@ def test_every_printable_value_is_cut_as_the_scanner_finds_it() -> None:
             told = shapes.scan(data, "")
             if told is not None:
                 assert told._replace(read=0) == asked(data)
+
+
+def test_markup_that_is_never_the_same_makes_no_shape() -> None:
+    shapes = Shapes(PLAN.request, LIMITS)
+    for number in range(20 * module.PRICE):
+        data = message(f'<s:B{number} x="1"/>')
+        shapes.learn(data, "", whole(data))
+    assert shapes._known == {}
+
+
+def test_a_table_that_somebody_filled_starts_afresh() -> None:
+    shapes = Shapes(PLAN.request, LIMITS)
+    for number in range(module.SHAPES + 1):
+        data = message('<s:Session id="1"/>', envelope=f' n="{number}"')
+        shapes._credit = module.PRICE
+        for _ in range(module.SIGHTINGS):
+            shapes.learn(data, "", whole(data))
+    assert sum(map(len, shapes._known.values())) == shapes._count == 1
+    assert shapes.scan(data, "") is not None
+
+
+def test_a_new_shape_takes_the_place_of_its_oldest_sibling() -> None:
+    shapes = Shapes(PLAN.request, LIMITS)
+    messages = [
+        message('<s:Session id="1"/>' + "<s:x/>" * number) for number in range(module.SIBLINGS + 1)
+    ]
+    for data in messages:
+        shapes._credit = module.PRICE
+        for _ in range(module.SIGHTINGS):
+            shapes.learn(data, "", whole(data))
+    assert [shapes.scan(data, "") is not None for data in messages] == [
+        False,
+        *[True] * module.SIBLINGS,
+    ]
+
+
+def test_shapes_that_never_fit_are_tried_seldom_until_one_does() -> None:
+    known, strange = message('<s:Session id="1"/>'), message("<s:a/><s:b/>")
+    shapes = taught(known)
+    for _ in range(module.BARREN + 1):
+        assert shapes.scan(strange, "") is None
+    tries = [shapes.scan(known, "") is not None for _ in range(2 * module.SELDOM)]
+    assert True in tries
+    assert all(tries[tries.index(True) :])
 
 
 ODD = Plan(

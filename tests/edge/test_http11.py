@@ -40,6 +40,27 @@ def test_names_case_order_and_values_travel_as_sent() -> None:
     assert read(raw).forward == raw[:-2]
 
 
+def test_a_folded_content_type_travels_on_one_line() -> None:
+    folded = b'Content-Type: multipart/related;\r\n\tstart="<a>";\r\n  boundary=b'
+    plain = b'Content-Type: multipart/related; start="<a>"; boundary=b'
+    head = read(request(b"A: 1", folded, b"Content-Length: 5", b"B: 2"))
+    assert head.forward == request(b"A: 1", plain, b"Content-Length: 5", b"B: 2")[:-2]
+    assert head.fields[b"content-type"] == [plain[14:]]
+    assert head.framing == Length(5)
+    answer = http11.parse_response_head(response(folded, b"Content-Length: 5"), b"POST", LIMITS)
+    assert answer.forward == response(plain, b"Content-Length: 5")[:-2]
+
+
+def test_a_fold_hides_no_field() -> None:
+    head = read(request(b"Content-Type: a\r\n Transfer-Encoding: chunked", b"Content-Length: 5"))
+    assert head.framing == Length(5)
+    assert b"Content-Type: a Transfer-Encoding: chunked\r\n" in head.forward
+
+
+def test_the_same_content_type_twice_is_let_be() -> None:
+    assert read(request(b"Content-Type: a/b", b"Content-Type: a/b")).framing == EMPTY
+
+
 REFUSED = {
     "content-length beside transfer-encoding": request(
         b"Content-Length: 3", b"Transfer-Encoding: chunked"
@@ -66,6 +87,9 @@ REFUSED = {
     "a control character": request(b"A: b\x01"),
     "a bare cr": request(b"A: b\rc"),
     "obs-fold": request(b"A: b\r\n c"),
+    "obs-fold behind the request line": request(host=b" Host: h"),
+    "obs-fold beside a folded content-type": request(b"Content-Type: a;\r\n b=c", b"A: b\r\n c"),
+    "two content-types": request(b"Content-Type: text/xml", b"Content-Type: multipart/related"),
     "a space before the colon": request(b"A : b"),
     "a tab before the colon": request(b"A\t: b"),
     "no name": request(b": b"),
@@ -314,6 +338,8 @@ def test_an_http_1_0_peer_sees_no_transfer_encoding() -> None:
         ({b"content-type": [b'application/soap+xml; charset=utf-8; action="urn:a"']}, "urn:a"),
         ({b"content-type": [b"application/soap+xml;action=urn:a"]}, "urn:a"),
         ({b"content-type": [b"text/xml"]}, ""),
+        ({b"content-type": [b'm/r; start-info="a/s+xml; action=\\"urn:a\\""; b=c']}, "urn:a"),
+        ({b"content-type": [b'm/r; type="a/x"; start-info="a/s+xml"; action="urn:a"']}, "urn:a"),
         ({b"soapaction": [b"a"], b"content-type": [b'x/y;action="b"']}, "a"),
         ({}, ""),
     ],

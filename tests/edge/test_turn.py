@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from sockets import Ear, Pair, carried, drained
 from twisted.internet import tcp
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from soapgate.edge.turn import LeanReactor, send
-
-
-class Ear(Protocol):
-    """Notes what it is told."""
-
-    def __init__(self) -> None:
-        self.heard = b""
-        self.lost: list[Failure] = []
-
-    def dataReceived(self, data: bytes) -> None:
-        self.heard += data
-
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        self.lost.append(reason)
 
 
 @implementer(IHalfCloseableProtocol)
@@ -45,72 +30,6 @@ class HalfEar(Ear):
 
     def writeConnectionLost(self) -> None:
         pass
-
-
-@pytest.fixture
-def reactor() -> Iterator[LeanReactor]:
-    reactor = LeanReactor()
-    yield reactor
-    reactor.iterate(0)
-    for selectable in reactor.removeAll():
-        selectable.connectionLost(Failure(ConnectionDone()))
-    for waker in list(reactor._internalReaders):
-        reactor._internalReaders.remove(waker)
-        reactor.removeReader(waker)
-        waker.connectionLost(Failure(ConnectionDone()))
-    reactor._poller.close()
-
-
-Pair = Callable[..., tuple[Any, socket.socket]]
-
-
-@pytest.fixture
-def pair(reactor: LeanReactor) -> Iterator[Pair]:
-    """Make one end a TCP transport of `reactor` and leave the other bare."""
-    bare: list[socket.socket] = []
-    transports: list[Any] = []
-
-    def make(protocol: Ear | None = None) -> tuple[Any, socket.socket]:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        theirs.setblocking(False)
-        bare.append(theirs)
-        protocol = protocol or Ear()
-        transport = tcp.Server(ours, protocol, ("127.0.0.1", 1), None, 0, reactor)
-        transports.append(transport)
-        protocol.makeConnection(transport)
-        return transport, theirs
-
-    yield make
-    for transport in transports:
-        if transport.connected:
-            transport.connectionLost(Failure(ConnectionDone()))
-    for end in bare:
-        end.close()
-
-
-def drained(end: socket.socket) -> bytes:
-    """What waits in a bare end."""
-    found = b""
-    while True:
-        try:
-            piece = end.recv(1 << 20)
-        except BlockingIOError:
-            return found
-        if not piece:
-            return found
-        found += piece
-
-
-def carried(reactor: LeanReactor, end: socket.socket, size: int) -> bytes:
-    """`size` bytes out of a bare end, as turns of the loop bring them."""
-    found = b""
-    for _ in range(10_000):
-        found += drained(end)
-        if len(found) >= size:
-            break
-        reactor.iterate(0)
-    return found
 
 
 # send

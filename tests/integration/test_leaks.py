@@ -37,7 +37,8 @@ class Stand(Scripted):
 
     def __init__(self, cast: Cast) -> None:
         super().__init__(cast, timeouts={"upstream_idle": "1s"})
-        ask(self.play(polite), post(envelope()))
+        # a long one, so that the pipe for such is there: it is made once and kept
+        ask(self.play(polite), post(b"x" * BODY))
         self.fds = self._fds_at_rest()
 
     def _fds_at_rest(self) -> int:

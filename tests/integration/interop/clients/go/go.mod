@@ -1,0 +1,5 @@
+module soapgate/interop
+
+go 1.18
+
+require github.com/hooklift/gowsdl v0.5.0
