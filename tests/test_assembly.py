@@ -119,3 +119,40 @@ def test_a_backend_that_returns_serves_its_pins_again_unless_told_otherwise(
         house.passes(1)
         told.append(house.log.splitlines()[-1].partition("reason=")[2].split()[0])
     assert told == [reason, "bound"]
+
+
+SHARING = """
+[service.a]
+path = "/a"
+sessions = ["shop"]
+scope = "both"
+
+[service.b]
+path = "/b"
+sessions = ["shop"]
+{}
+
+[profile.shop]
+"""
+
+
+@pytest.mark.parametrize(("scope", "reason"), [('scope = "both"', "bound"), ("", "unknown")])
+def test_services_share_the_ids_of_one_scope_and_no_others(
+    build: Callable[..., House], scope: str, reason: str
+) -> None:
+    front, _, rest = FILE.partition("[service.shop]")
+    profile = rest.partition("[profile.shop]\n")[2]
+    house = build(front + SHARING.format(scope) + profile).start()
+    client = house.client()
+    backend = house.serve(client, post(path="/a"), ok("s1"))
+    house.passes(1)
+    backend.heard()
+    other = house.client()
+    other.says(post("s1", path="/b"))
+    asked = backend if backend.heard() else house.backend()
+    asked.says(ok("s1"))
+    house.passes(1)
+    line = house.log.splitlines()[-1]
+    assert "service=b" in line
+    assert f"reason={reason}" in line
+    assert (asked is backend) is (reason == "bound")

@@ -356,16 +356,23 @@ def _request_steps(view: View, order: Sequence[Ranked], ends: Sequence[str]) -> 
             yield f'if its backend is gone: {_told(Reason.SESSION_LOST)} (lost = "strict")'
         else:
             yield f'if its backend is gone: {balanced}, and the pin moves (lost = "redispatch")'
-        yield f"if none is pinned: {_unpinned(terms, order, balanced)}"
+        yield f"if none is pinned: {_unpinned(view, order, balanced)}"
     yield from (f"once the reply came without a fault, the session ends, {end}" for end in ends)
 
 
-def _unpinned(terms: Terms, order: Sequence[Ranked], balanced: str) -> str:
+def _unpinned(view: View, order: Sequence[Ranked], balanced: str) -> str:
+    terms = view.terms
     bound = next((one for one in order if one.bindable), None)
     if bound is not None:
         return f"{balanced}; {_name(bound)} is bound to that backend"
-    if any(terms.unknown_of.get(one.profile, terms.unknown) == "fault" for one in order):
-        return f'{_told(Reason.SESSION_UNKNOWN)} (unknown = "fault")'
+    for one in order:
+        if terms.unknown_of.get(one.profile, terms.unknown) == "fault":
+            told = {profile.name: profile.unknown_fault for profile in view.profiles}
+            own = told.get(one.profile, "soap")
+            fault = _told(Reason.SESSION_UNKNOWN)
+            if own != "soap":
+                fault = f"the fault of {own}, HTTP 500"
+            return f'{fault} (unknown = "fault")'
     if any(terms.unknown_of.get(one.profile, terms.unknown) == "hash" for one in order):
         return 'balanced by the id\'s own hash, nothing is bound (unknown = "hash")'
     return f"{balanced}, nothing is bound"
