@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from soapgate.config import Config
-    from soapgate.core.explain import Explanation
-    from soapgate.core.pins import Keys
+    from soapgate.explaining import Explainer
     from soapgate.remote import Remote
 
 NO, BAD = 1, 2
 ADMIN = "http://127.0.0.1:9900"
 
+MANY = 20  # files that are worth a progress bar
+
 _file = click.Path(dir_okay=False, path_type=Path)
+_message = click.Path(allow_dash=True, path_type=Path)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -115,41 +117,101 @@ def check(config: Path) -> None:
 
 
 @main.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("files", type=_message, nargs=-1, required=True, metavar="FILE|DIR|-...")
 @click.option("-c", "--config", type=_file, help="Explain by this file, not by the defaults.")
 @click.option("--service", metavar="NAME", help="For this service, whatever its rule.")
 @click.option("--action", metavar="URI", default="", help="The SOAP action of a bare envelope.")
-@click.option("--json", "as_json", is_flag=True, help="For machines; see docs/cli.rst.")
+@click.option("--ask", metavar="URL", help="Ask a running gateway: its admin side.")
+@click.option("--learn", is_flag=True, help="Look for ids that come back; write a profile.")
+@click.option("--name", default="session", show_default=True, help="Of --learn's profile.")
+@click.option("--pick", type=int, metavar="N", help="--learn's profile for candidate N.")
+@click.option("--json", "as_json", is_flag=True, help="For machines; see docs/explain.rst.")
 @click.option("--show-ids", is_flag=True, help="Ids in clear. They are credentials.")
 @click.option("--all", "everything", is_flag=True, help="Profiles that found nothing, too.")
-def explain(
-    file: BinaryIO,
-    config: Path | None,
-    service: str | None,
-    action: str,
-    as_json: bool,
-    show_ids: bool,
-    everything: bool,
-) -> None:
+@click.option("--full", is_flag=True, help="Each of many messages in full, not in a line.")
+def explain(files: Sequence[Path], as_json: bool, everything: bool, full: bool, **how: Any) -> None:
     """Explain what the gateway would do with a message.
 
-    FILE (- is stdin) holds an envelope or a raw HTTP request or response. Told are the ids that
-    each profile finds and the route they lead to. Status 1: the message would be refused.
+    FILE (- is stdin) holds an envelope, a MIME message, or raw HTTP requests and responses; of a
+    directory all files are explained, a line each. Told are the ids that each profile finds and the
+    route they lead to. Status 1: a message would be refused.
 
     \b
     soapgate explain -c gateway.toml message.xml
     soapgate explain --all --show-ids - < request.http
+    soapgate explain --ask http://127.0.0.1:9900 request.http   (where would it go just now?)
+    soapgate explain recording/                                 (all of it, and a sum)
+    soapgate explain --learn login-response.http add-request.http
     """
-    settings = _settings(config)
-    keys, hashes = _keys(settings if config is not None else None)
-    said = _explained(file.read(), action, settings, service, keys, show_ids)
+    from soapgate import explaining, show_explained
+    from soapgate.remote import RemoteError
+
+    learning, name, pick = (how.pop(option) for option in ("learn", "name", "pick"))
+    try:
+        if learning:
+            _learn(files, as_json, name, pick, **how)
+        explainer, found = _explainer(**how), explaining.files_of(files)
+        told = list(explaining.tell(_progress(found), explainer, how["action"]))
+    except explaining.Unusable as why:
+        _fail(str(why))
+    except RemoteError as error:
+        _fail(str(error))
+    single = len(found) == 1 and len(told) == 1
+    if single and told[0].said is None:
+        _fail(f"{told[0].name}: {told[0].error}")
+    if as_json:
+        _json(explaining.shape(told, single))
+    else:
+        show_explained.messages(
+            _console(), told, single or full, everything=everything, hashes=explainer.hashes
+        )
+    sys.exit(explaining.status(told))
+
+
+def _explainer(
+    config: Path | None, service: str | None, ask: str | None, show_ids: bool, action: str
+) -> Explainer:
+    from soapgate.explaining import Here, There
+    from soapgate.remote import Remote
+
+    if ask is None:
+        own = config is not None
+        return Here(_settings(config), own=own, service=service, show_ids=show_ids)
+    if config is not None:
+        raise click.UsageError("--ask explains by the gateway's own configuration: leave -c out")
+    if show_ids:
+        raise click.UsageError("a gateway never says an id in clear: leave --show-ids or --ask out")
+    return There(Remote(ask), service)
+
+
+def _learn(
+    files: Sequence[Path], as_json: bool, name: str, pick: int | None, **how: Any
+) -> NoReturn:
+    from soapgate import explaining, learning, show_learned
+
+    if how["ask"] is not None or how["service"] is not None or how["action"]:
+        raise click.UsageError("--learn goes without --ask, --service and --action")
+    settings = _settings(how["config"])
+    keys, _ = explaining.keys_of(None)
+    found = explaining.files_of(files)
+    said = learning.learn(found, settings, keys, name=name, pick=pick, show_ids=how["show_ids"])
     if as_json:
         _json(said.to_dict())
     else:
-        from soapgate import show
+        show_learned.learned(_console(), said)
+        if said.written is not None:
+            click.echo(said.written.toml, nl=False)  # unfolded, to be pasted or redirected
+    sys.exit(0 if said.useful else NO)
 
-        show.explanation(_console(), said, everything=everything, hashes=hashes)
-    sys.exit(NO if said.refused else 0)
+
+def _progress(files: Sequence[Path]) -> Iterable[Path]:
+    """The files, with a bar on a terminal where there are many."""
+    if len(files) < MANY or not sys.stderr.isatty():
+        return files
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(files, "reading", console=Console(stderr=True), transient=True)
 
 
 @main.command()
@@ -364,46 +426,6 @@ def _split(sessions: str | None) -> list[str] | None:
     if sessions is None:
         return None
     return [name.strip() for name in sessions.split(",") if name.strip()]
-
-
-def _keys(config: Config | None) -> tuple[Keys, str]:
-    """The keys to hash ids with, and what the hashes can be compared with."""
-    from soapgate.core.pins import Keys
-
-    if config is not None and config.key_file is not None:
-        try:
-            return Keys(config.key_file.read_bytes()), "the same as in the gateway's log"
-        except (OSError, ValueError):
-            pass  # never made yet, or not ours to read
-    return Keys(os.urandom(32)), "equal ids have equal hashes, in this output only"
-
-
-def _explained(
-    data: bytes,
-    action: str,
-    config: Config,
-    service: str | None,
-    keys: Keys,
-    show_ids: bool,
-) -> Explanation:
-    from dataclasses import replace
-
-    from soapgate.core.errors import Failure
-    from soapgate.core.explain import explain, refused
-    from soapgate.edge.http11 import HeadLimits
-    from soapgate.messages import kind_of, read_message
-    from soapgate.problems import unknown_name
-
-    if service is not None and service not in config.service:
-        _fail(f"--service {service}: {unknown_name('service', service, config.service)}")
-    try:
-        limits = config.limits
-        message = read_message(data, HeadLimits(limits.head, limits.fields, limits.target))
-    except Failure as failure:
-        return refused(kind_of(data), failure)
-    if message.kind == "envelope":
-        message = replace(message, action=action)
-    return explain(message, config.views, keys, service=service, show_ids=show_ids)
 
 
 def _console() -> Console:

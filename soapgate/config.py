@@ -23,13 +23,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from soapgate import units
 from soapgate.core.addresses import Address
 from soapgate.core.errors import ConfigError
-from soapgate.core.explain import View
+from soapgate.core.explained import View
 from soapgate.core.pins import Lifetime
 from soapgate.core.pool import WEIGHT_MAX, Backend, Health
 from soapgate.core.profiles import Profile, catalogue
 from soapgate.core.routing import Terms
 from soapgate.core.scanner import ScanLimits
 from soapgate.core.services import Rule
+from soapgate.edge.http11 import HeadLimits
 from soapgate.problems import not_toml
 
 if TYPE_CHECKING:
@@ -195,6 +196,11 @@ class Limits(Table):
             multipart_bytes=self.multipart,
         )
 
+    @property
+    def heads(self) -> HeadLimits:
+        """What the head of an HTTP message is held to."""
+        return HeadLimits(self.head, self.fields, self.target)
+
 
 class Timeouts(Table):
     """[timeouts], in seconds; 0 = none, but for `queue` and `grace`, where 0 = no waiting."""
@@ -297,6 +303,7 @@ class ServiceConfig(Table):
     affinity_cookie: Annotated[str, BeforeValidator(_cookie)] | None = None
     idempotent: Words = ()
     fast_infoset: Literal["hide", "pass"] = "hide"
+    explain_header: bool = False
     rewrite_addresses: bool = False
     public_address: Annotated[str, BeforeValidator(_public)] = "host"
     backend_addresses: Annotated[tuple[Annotated[str, BeforeValidator(_url)], ...], _list] = ()

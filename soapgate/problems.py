@@ -34,7 +34,6 @@ LATER: dict[tuple[str, ...], str] = {
     ("pool", "*", "health", "path"): "health is a TCP connect",
     ("pool", "*", "health", "soap"): "health is a TCP connect",
     ("pool", "*", "health", "expect"): "health is a TCP connect",
-    ("service", "*", "explain_header"): "the log line says what happened",
 }
 
 _TYPES = {

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -27,16 +27,10 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 
 import soapgate
-from soapgate.assembly import (
-    affinity_of,
-    callbacks_of,
-    cookie_of,
-    lifetimes_of,
-    plans_of,
-    scopes_of,
-)
+from soapgate import assembly
 from soapgate.config import Config, PoolConfig, load
 from soapgate.core.errors import ConfigError, SoapgateError
+from soapgate.core.explained import View
 from soapgate.core.pins import Keys, PinStore
 from soapgate.core.plan import Plan
 from soapgate.core.policies import POLICIES
@@ -111,7 +105,7 @@ class Gateway(TwistedService):
             partial(FastExchange, self._desk),
             self._deadlines,
             _downstream_times(config),
-            _head_limits(config),
+            config.limits.heads,
             config.limits.connections,
             self.metrics,
         )
@@ -131,20 +125,20 @@ class Gateway(TwistedService):
     def _apply(self, config: Config) -> None:
         """Make everything that a reload may change; all that can fail comes first."""
         tls = {name: self._tls(pool) for name, pool in config.pool.items()}
-        plans = plans_of(config)
+        plans = assembly.plans_of(config)
         self._config = config
         for name, pool in config.pool.items():
             self._run_pool(name, pool, tls[name])
         for name in [name for name in self._pools if name not in config.pool]:
             for dialer in self._pools.pop(name).dialers.values():
                 dialer.close()
-        self._front.use(_downstream_times(config), _head_limits(config), config.limits.connections)
+        self._front.use(_downstream_times(config), config.limits.heads, config.limits.connections)
         self._absent_before = self._absent()
         self._table = {name: self._service(name, plans) for name in plans}
         self._rules = config.rules
         self._desk.tables = self._table
         self.services = {name: self._info(name) for name in config.service}
-        lifetimes = lifetimes_of(config)
+        lifetimes = assembly.lifetimes_of(config)
         self.metrics.reconcile(config.service, self.pools, lifetimes)
         self._sweeper.use(lifetimes)
         self._probes.watch(self.pools)
@@ -176,7 +170,7 @@ class Gateway(TwistedService):
         else:
             running.pool.replace(config.backends(), policy=policy, health=config.probe)
         times = _upstream_times(self._config)
-        limits = _head_limits(self._config)
+        limits = self._config.limits.heads
         for backend, member in running.pool.members.items():
             dialer = running.dialers.get(backend)
             if dialer is not None and dialer.member is member:
@@ -199,7 +193,7 @@ class Gateway(TwistedService):
         return Service(
             name,
             plans[name],
-            affinity_of(self._config, name, plans[name], *pinning),
+            assembly.affinity_of(self._config, name, plans[name], *pinning),
             running.pool,
             running.dialers,
             self._config.terms_for(name),
@@ -210,8 +204,9 @@ class Gateway(TwistedService):
             max_body=limits.max_body,
             keep=limits.keep_for_retry,
             hide_fast_infoset=config.fast_infoset == "hide",
-            callbacks=callbacks_of(self._config, name, plans, self.pools, *pinning),
-            cookie=cookie_of(self._config, name, self.store.secret),
+            callbacks=assembly.callbacks_of(self._config, name, plans, self.pools, *pinning),
+            cookie=assembly.cookie_of(self._config, name, self.store.secret),
+            explain=config.explain_header,
             addresses=Addresses(
                 name, running.pool, self.metrics,
                 rewrites=config.rewrite_addresses, public=config.public_address,
@@ -243,6 +238,16 @@ class Gateway(TwistedService):
     def pools(self) -> Mapping[str, Pool]:
         """The pools by name."""
         return {name: running.pool for name, running in self._pools.items()}
+
+    @property
+    def explained(self) -> Sequence[View]:
+        """The services as an explanation needs them."""
+        return self._config.views
+
+    @property
+    def head_limits(self) -> HeadLimits:
+        """What a message head may have."""
+        return self._config.limits.heads
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -284,7 +289,7 @@ class Gateway(TwistedService):
             "backend {pool}/{name} is {state}",
             pool=pool.name, name=member.name, state="up" if member.up else "down",
         )  # fmt: skip
-        if member.up and (scopes := scopes_of(self._config, pool.name)):
+        if member.up and (scopes := assembly.scopes_of(self._config, pool.name)):
             self._sweeper.forget(scopes, member.name)
 
     # The exchange log's file
@@ -440,11 +445,6 @@ class Gateway(TwistedService):
             return False
         _log.info("reloaded {path}", path=str(self._path))
         return True
-
-
-def _head_limits(config: Config) -> HeadLimits:
-    limits = config.limits
-    return HeadLimits(limits.head, limits.fields, limits.target)
 
 
 def _downstream_times(config: Config) -> DownstreamTimes:

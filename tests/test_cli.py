@@ -15,7 +15,6 @@ from click.testing import CliRunner
 import soapgate
 from soapgate import remote
 from soapgate.cli import main
-from soapgate.core.pins import Keys
 
 GOOD = """
 [gateway]
@@ -204,74 +203,6 @@ def test_check_remarks_on_what_is_probably_not_meant(ask, good):
     said = ask("check", good)
     assert said.exit_code == 0
     assert "[profile.spare]: no service uses it" in said.stderr
-
-
-# -- explain
-
-
-def test_explain_tells_of_a_raw_request(ask, good, message):
-    said = ask("explain", "-c", good, message)
-    assert said.exit_code == 0
-    for word in ("shop.example.com", "/shop", "SOAP 1.1", "Header/Session", "look up"):
-        assert word in said.output
-    assert "id-42" not in said.output
-
-
-def test_explain_shows_ids_when_asked_to(ask, good, message):
-    assert "id-42" in ask("explain", "-c", good, "--show-ids", message).output
-
-
-def test_explain_reads_an_envelope_from_stdin(ask):
-    said = ask("explain", "-", input=ENVELOPE)
-    assert said.exit_code == 0
-    assert "as a response" in said.output
-
-
-def test_explain_speaks_json(ask, good, message):
-    said = json.loads(ask("explain", "-c", good, "--json", message).output)
-    assert (said["kind"], said["service"]) == ("request", "shop")
-    (found,) = said["readings"][0]["order"]
-    assert (found["profile"], found["id"]["length"]) == ("shop", 5)
-
-
-def test_hashes_are_those_of_the_pin_store_when_its_secret_is_there(ask, good, message, tmp_path):
-    (tmp_path / "pins").mkdir()
-    (tmp_path / "pins" / "key").write_bytes(b"s" * 32)
-    said = json.loads(ask("explain", "-c", good, "--json", message).output)
-    key = Keys(b"s" * 32).key("shop", "shop", "id-42").hex()
-    assert said["readings"][0]["order"][0]["id"]["hash"] == key[:8]
-    assert "the gateway's log" in ask("explain", "-c", good, message).output
-
-
-def test_hashes_are_of_the_moment_without_the_secret(ask, good, message):
-    one, other = (json.loads(ask("explain", "-c", good, "--json", message).output) for _ in "ab")
-    assert one["readings"][0]["order"] != other["readings"][0]["order"]
-    assert "in this output only" in ask("explain", "-c", good, message).output
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        REQUEST.replace(b"\r\n", b"\n"),
-        b"<!DOCTYPE a>" + ENVELOPE,
-        REQUEST.replace(b"Host", b"Hast"),
-    ],
-    ids=["LF", "doctype", "no host"],
-)
-def test_a_message_that_would_be_refused_is_status_1(ask, data):
-    said = ask("explain", "-", input=data)
-    assert said.exit_code == 1
-    assert "refused: " in said.output
-
-
-def test_an_unknown_service_is_bad_usage(ask, good, message):
-    said = ask("explain", "-c", good, "--service", "shp", message)
-    assert said.exit_code == 2
-    assert 'did you mean "shop"?' in said.stderr
-
-
-def test_a_message_that_is_not_there_is_bad_usage(ask):
-    assert ask("explain", "nosuch.xml").exit_code == 2
 
 
 # -- profiles

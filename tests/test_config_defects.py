@@ -265,8 +265,8 @@ BAD = {
         " and https://HOST[:PORT], without user, path and query",
     ),
     "an explaining header": (
-        "[service.s]\nexplain_header = true\n",
-        "[service.s] explain_header = true: not yet: the log line says what happened",
+        '[service.s]\nexplain_header = "yes"\n',
+        '[service.s] explain_header = "yes": allowed are true, false',
     ),
 }
 

@@ -190,7 +190,7 @@ def _descend(step: Step, *, or_self: bool = False) -> _Walk:
 
 
 def _filter(predicates: Iterable[Predicate | Position]) -> _Walk:
-    tests = tuple(_holds(one) for one in predicates if isinstance(one, Predicate))
+    tests = tuple(holds(one) for one in predicates if isinstance(one, Predicate))
     if not tests:
         return lambda elements: elements
     if len(tests) == 1:
@@ -199,7 +199,8 @@ def _filter(predicates: Iterable[Predicate | Position]) -> _Walk:
     return lambda elements: [e for e in elements if all(test(e) for test in tests)]
 
 
-def _holds(predicate: Predicate) -> Callable[[etree._Element], bool]:
+def holds(predicate: Predicate) -> Callable[[etree._Element], bool]:
+    """The function that says whether an element is as the predicate wants it."""
     wanted, negated = predicate.value, predicate.negated
     read: Values
     if predicate.name is None:

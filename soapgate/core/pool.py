@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Container, Iterable
+from copy import copy
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Literal, get_args
@@ -345,6 +346,14 @@ class Pool:
         if policy is None:
             policy = self._policies[role] = self._new_policy()
         return policy
+
+    def with_policy(self, policy: Policy) -> Pool:
+        """The same members and candidates under another policy: to ask what would be chosen
+        without taking a turn."""
+        other = copy(self)
+        other._new_policy = lambda: policy
+        other._policies = {}
+        return other
 
     def candidates(
         self, role: str | None, excluded: Container[str] = (), *, full: bool = False

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -36,7 +36,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from soapgate.core.errors import StoreError
-from soapgate.edge import adminapi, adminpins, openapi
+from soapgate.edge import adminapi, adminexplain, adminpins, openapi
 from soapgate.edge.adminapi import Call, Refused, Reply, View
 from soapgate.edge.openapi import Route
 
@@ -64,11 +64,18 @@ ROUTES = (
     ),
     Route("POST", "/api/v1/pins/lookup", adminpins.lookup_pins, "PinsFound", body="PinQuestion"),
     Route("DELETE", "/api/v1/pins/{service}/{key}", adminpins.delete_pin, "Pin"),
+    Route(
+        *("POST", "/api/v1/explain", adminexplain.explain, "Explanation"),
+        body="Question",
+        most=adminexplain.BODY_BYTES,
+    ),
     Route("GET", "/api/v1/openapi.json", _openapi, "Document", about="This document."),
     Route("GET", "/metrics", adminapi.metrics, ""),
     Route("GET", "/health/live", adminapi.live, "Live"),
     Route("GET", "/health/ready", adminapi.ready, "Ready", also={503: "Ready"}),
 )
+
+KEPT_BYTES = max(route.most or BODY_BYTES for route in ROUTES)
 
 
 def make_site(view: View, reactor: Any = None) -> Site:
@@ -90,17 +97,17 @@ class AdminSite(Site):
 
 
 class AdminRequest(Request):
-    """A request whose body is kept up to `BODY_BYTES`."""
+    """A request whose body is kept up to the most that any call takes, `KEPT_BYTES`."""
 
     too_large = False
     _dropped = 0
 
     def gotLength(self, length: int | None) -> None:
         self.content = BytesIO()
-        self.too_large = length is not None and length > BODY_BYTES
+        self.too_large = length is not None and length > KEPT_BYTES
 
     def handleContentChunk(self, data: bytes) -> None:
-        if self.too_large or self.content.tell() + len(data) > BODY_BYTES:
+        if self.too_large or self.content.tell() + len(data) > KEPT_BYTES:
             self.too_large = True
             self._dropped += len(data)
             if self._dropped > DROPPED_BYTES:
@@ -271,9 +278,10 @@ def _query(route: Route, request: AdminRequest) -> dict[str, str]:
 
 
 def _body(route: Route, request: AdminRequest) -> dict[str, object]:
-    if request.too_large:
+    most = route.most or BODY_BYTES
+    if request.too_large or request.content.seek(0, SEEK_END) > most:
         request.setHeader("Connection", "close")
-        raise Refused(413, f"the body is over {BODY_BYTES} bytes")
+        raise Refused(413, f"the body is over {most} bytes")
     if route.method == "GET":
         return {}
     kinds = request.requestHeaders.getRawHeaders(b"content-type", [])

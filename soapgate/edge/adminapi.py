@@ -9,17 +9,19 @@ tests would need all of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from soapgate.core import explained
 from soapgate.core.errors import StoreError
 from soapgate.core.pins import Keys, Lifetime, PinStore
 from soapgate.core.pool import ADMIN_WORDS, Admin, Member, Pool
 from soapgate.core.routing import Terms
 from soapgate.core.services import Rule
 from soapgate.edge.health import Seen
+from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import CONTENT_TYPE, Metrics
 
 
@@ -53,6 +55,13 @@ class View(Protocol):
 
     @property
     def services(self) -> Mapping[str, ServiceInfo]: ...
+
+    @property
+    def explained(self) -> Sequence[explained.View]:
+        """The services as an explanation needs them, in the order of matching."""
+
+    @property
+    def head_limits(self) -> HeadLimits: ...
 
     @property
     def store(self) -> PinStore: ...

@@ -37,7 +37,8 @@ class Service:
     `keep`: most octets of a body that is kept for another try once bytes of it were sent;
     `hide_fast_infoset`: take it out of Accept where profiles look into XML; `callbacks`: who
     takes the answers to what backends send out by this service; `cookie`: the gateway's own;
-    `addresses`: what is done about those of backends in responses.
+    `addresses`: what is done about those of backends in responses; `explain`: responses say what
+    happened to stickiness.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Service:
     hide_fast_infoset: bool = True
     callbacks: tuple[Callbacks, ...] = ()
     cookie: AffinityCookie | None = None
+    explain: bool = False
     addresses: Addresses | None = None
     request_shapes: Shapes = field(init=False)
     response_shapes: Shapes = field(init=False)
@@ -83,13 +85,14 @@ class Asked:
 
     `found` and `ends` are ids and markers outside the body; `envelope`: the service's profiles
     look into bodies; `plain`: a body can be an envelope in UTF-8 as it is; `less`: what takes out
-    of the lines that go on what a backend should not see, None for nothing. `claim`: what our own
-    cookie says, `foreign`: how many of its name are not ours; `fast`: it may go the short way.
+    of the lines that go on what a backend should not see, None for nothing. `cookie`: our own,
+    `claim`: what it says, `foreign`: how many of its name are not ours; `explain`: the answer says
+    what happened to stickiness; `fast`: it may go the short way.
     """
 
     __slots__ = (
-        "_peer", "_scheme", "_traces", "action", "claim", "ends", "envelope", "fast", "foreign",
-        "found", "less", "method", "plain", "service", "tables",
+        "_peer", "_scheme", "_traces", "action", "claim", "cookie", "ends", "envelope", "explain",
+        "fast", "foreign", "found", "less", "method", "plain", "service", "tables",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, head: RequestHead, facts: HttpFacts) -> None:
@@ -101,7 +104,9 @@ class Asked:
         self.found: list[Found] = []
         self.ends: list[Found] = []
         self.envelope = False
+        self.explain = self.service is not None and self.service.explain
         self.less: Callable[[bytes], bytes] | None = None
+        self.cookie = self.service.cookie if self.service is not None else None
         self.claim: Claim | None = None
         self.foreign = 0
         self.plain = plain(head)
@@ -123,6 +128,7 @@ class Asked:
             self.service is None
             or self.ends
             or self.less
+            or self.explain
             or (self.envelope and not self.plain)
             or head.method == b"HEAD"
             or self.service.plan.request.empty_ends

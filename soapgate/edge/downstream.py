@@ -99,7 +99,15 @@ class Downstream(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the client."""
-        if self.state == "lingering":
+        state = self.state
+        if state == "idle" and not self._buffer and self.peer:
+            # most often a request like one before: the way without looking back
+            taken = self._front.known.take(data)
+            if taken is not None:
+                head, end = taken
+                self._begin(head, end, data[end:])
+                return
+        if state == "lingering":
             return
         flow = self.flow
         if flow is not None and not flow.done:

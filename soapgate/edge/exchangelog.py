@@ -18,10 +18,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Literal
+
+from soapgate.core.routing import Identity, Route
+from soapgate.core.scanned import Found
+from soapgate.core.stickiness import Facts, code
 
 Form = Literal["text", "json", "none"]
 
@@ -35,7 +39,7 @@ DECIDED = ("route", "reason", "backend", "scan", "reply_scan")
 TIMES = ("total", "decide", "queue", "connect", "head")  # milliseconds
 COUNTS = ("tries", "conflicts", "learned")
 FIELDS = (
-    *("time", "client", *ASKED, "key", *DECIDED, "status", "in", "out"),
+    *("time", "client", *ASKED, "key", *DECIDED, "sticky", "status", "in", "out"),
     *(*TIMES, *COUNTS, "left", "detail"),
 )
 
@@ -50,6 +54,9 @@ class ExchangeRecord:
     `scan` and `reply_scan` are scan outcomes of request and response. `tries` counts the backends
     dialled or reused. `left` says that the client was gone before the reply was whole. `detail`
     is a sentence of ours on a refusal or failure; never put text from a session id there.
+    `ended` and `clashes` count the pins that the exchange ended and the learnt ids that another
+    backend has. `told` is (the Route or None, the request's finds, its identities): ids in clear,
+    from which only `sticky` is made.
 
     What a record begins with stands at the class: one is made for every request, and most of it
     never changes.
@@ -81,6 +88,9 @@ class ExchangeRecord:
     learned: int = 0
     left: bool = False
     detail: str = ""
+    ended: int = 0
+    clashes: int = 0
+    told: tuple[Route | None, Sequence[Found], Sequence[Identity]] = (None, (), ())
 
     @classmethod
     def of(cls, **known: object) -> ExchangeRecord:
@@ -90,13 +100,26 @@ class ExchangeRecord:
         return record
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        shown = {name: value for name, value in vars(self).items() if name != "told"}
+        said = ", ".join(f"{name}={value!r}" for name, value in shown.items())
         return f"ExchangeRecord({said})"
 
     @property
     def seconds(self) -> float:
         """From the first byte of the request to the end of the exchange."""
         return self.finished - self.started
+
+    @property
+    def sticky(self) -> str:
+        """The four letters of `soapgate.core.stickiness`."""
+        decision, found, identities = self.told
+        refused, conflicts = self.route == "refused", self.conflicts + self.clashes
+        return code(
+            Facts(
+                *(decision, found, identities, self.key, refused, self.reason),
+                *(conflicts, self.learned, self.ended),
+            )
+        )
 
 
 class ExchangeLog:
@@ -189,6 +212,7 @@ class Shape:
             self._asked(x.service, x.method, path_of(x.target), x.action, x.profile),
             f"{self._quote}{x.key[:KEY_SHOWN].hex()}{self._quote}" if x.key else none,
             self._decided(x.route, x.reason, x.backend, x.scan, x.reply_scan),
+            f"{self._quote}{x.sticky}{self._quote}",
             x.status or none,
             x.read,
             x.sent,

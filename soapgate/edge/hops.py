@@ -7,8 +7,12 @@ the next hop's framing needs. (What must not travel at all was taken out in `soa
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from soapgate.core.faults import Answer
+from soapgate.core.routing import Identity, Route
+from soapgate.core.scanned import Found
+from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.framing import CHUNKED, UNTIL_CLOSE
 from soapgate.edge.http11 import RequestHead, ResponseHead, without_coding
 
@@ -65,6 +69,25 @@ def last_hop(
     elif request.minor == 0:
         extra += b"Connection: keep-alive\r\n"
     return b"%b%b\r\n" % (forward, extra), unbounded and request.minor > 0, keep
+
+
+def explained(
+    message: bytes,
+    record: ExchangeRecord,
+    decision: Route | None,
+    found: Sequence[Found],
+    identities: Sequence[Identity],
+) -> bytes:
+    """A response's head, perhaps with its body, and in it the line that says what happened to
+    stickiness: the code, and the words of the log. Names of the configuration, and nothing of an
+    id, not even its key. The last three are what the code is made from (`ExchangeRecord.told`)."""
+    record.told = decision, found, identities
+    said = (("route", record.route), ("reason", record.reason))
+    named = (("backend", record.backend), ("profile", record.profile))
+    words = "".join(f"; {name}={value}" for name, value in (*said, *named) if value)
+    line = f"X-Soapgate: {record.sticky}{words}\r\n".encode("ascii", "replace")
+    head, end, body = message.partition(b"\r\n\r\n")
+    return b"%b\r\n%b%b%b" % (head, line, end[2:], body)
 
 
 def own_answer(answer: Answer, *, body: bool, keep: bool) -> bytes:

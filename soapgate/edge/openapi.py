@@ -23,7 +23,8 @@ Json = dict[str, Any]
 class Route:
     """One entry of the table. `{names}` in `path` stand for one segment each; `answer` and `body`
     name schemas, an empty answer is text; `query` are the parameters it takes; `also` are further
-    statuses that are answers and no errors. `about` is left out when the function says it."""
+    statuses that are answers and no errors; `most` bytes of a body, 0 for the usual bound. `about`
+    is left out when the function says it."""
 
     method: str
     path: str
@@ -32,6 +33,7 @@ class Route:
     query: tuple[str, ...] = ()
     body: str = ""
     also: Mapping[int, str] = field(default_factory=dict)
+    most: int = 0
     about: str = ""
 
 
@@ -142,6 +144,23 @@ _PIN = {
     "ended": FLAG,
 }
 _PROBE = _object(ok=FLAG, detail=TEXT, at=TIME, seconds=NUMBER)
+_ID = _object(hash=TEXT, length=COUNT, clear=_or_null(TEXT))
+_PLACE = _object(use=TEXT, location=TEXT, met=FLAG, ids=_list(_ID))
+_STANDING = _object(
+    state={"type": "string", "enum": ["pinned", "expired", "unknown"]},
+    backend=_or_null(TEXT),
+    alias=FLAG,
+)
+_VERDICT = _object(
+    route=TEXT,
+    reason=TEXT,
+    backend=_or_null(TEXT),
+    candidates=_list(TEXT),
+    profile=_or_null(TEXT),
+    hash=_or_null(TEXT),
+    conflicts=_list(_object(profile=TEXT, hash=TEXT, backend=TEXT)),
+    fault=_or_null(TEXT),
+)
 
 SCHEMAS: dict[str, Json] = {
     "Error": {
@@ -198,6 +217,36 @@ SCHEMAS: dict[str, Json] = {
     "PinPage": _object(pins=_list(_ref("Pin")), cursor=_or_null(TEXT)),
     "PinQuestion": _object(service=TEXT, id=TEXT),
     "PinsFound": _object(pins=_list(_object(**_PIN, leads_to=_or_null(TEXT)))),
+    "Question": {
+        "type": "object",
+        "properties": {"message": TEXT, "service": _or_null(TEXT), "action": _or_null(TEXT)},
+        "required": ["message"],
+        "additionalProperties": False,
+    },
+    "Explanation": _object(
+        kind={"type": "string", "enum": ["request", "response", "envelope"]},
+        service=_or_null(TEXT),
+        **dict.fromkeys(("host", "path", "action"), TEXT),
+        status=COUNT,
+        **dict.fromkeys(("container", "content_coding", "charset"), TEXT),
+        readings=_list(_ref("Reading")),
+        refusal=_or_null(TEXT),
+    ),
+    "Reading": _object(
+        direction={"type": "string", "enum": ["request", "response"]},
+        outcome=TEXT,
+        detail=TEXT,
+        soap=_or_null(TEXT),
+        fault=_or_null(FLAG),
+        read=COUNT,
+        size=COUNT,
+        profiles=_list(_object(profile=TEXT, places=_list(_PLACE))),
+        order=_list(_object(profile=TEXT, id=_ID, bindable=FLAG, pin=_or_null(_STANDING))),
+        would=_list(TEXT),
+        hints=_list(TEXT),
+        verdict=_or_null(_VERDICT),
+        refusal=_or_null(TEXT),
+    ),
     "Live": _object(live=FLAG),
     "Ready": _object(ready=FLAG, reasons=_list(TEXT)),
     "Document": {"type": "object"},

@@ -31,7 +31,7 @@ from soapgate.edge.downstream import Downstream
 from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.flow import Flow, Outlet, Whole
 from soapgate.edge.framing import CHUNKED, Length
-from soapgate.edge.hops import REDISPATCHED, last_hop, own_answer
+from soapgate.edge.hops import REDISPATCHED, explained, last_hop, own_answer
 from soapgate.edge.http11 import RequestHead, ResponseHead
 from soapgate.edge.owncookie import claimed, with_cookie
 from soapgate.edge.refusals import refusal
@@ -48,8 +48,7 @@ GATEWAY_ERRORS = frozenset((502, 503, 504))
 class Exchange(Steps):
     """One request and its response."""
 
-    # What an exchange begins with stands here and not in `__init__`: most of it never changes,
-    # and setting it would cost a microsecond a request.
+    # What an exchange begins with: to set it in `__init__` would cost a microsecond a request.
     _answered = False  # bytes of an answer went down
     _asked_for_body = False
     _ends: Sequence[Found] = ()  # markers of the request
@@ -65,8 +64,7 @@ class Exchange(Steps):
     _place: Dialer | None = None  # whose maxconn we count against
     _said: Asked = None  # type: ignore[assignment]  # set by _accept
     _scanned: Scanned | None = None
-    _seen: Scanned | None = None  # what a known shape said; `_tried`: it was asked already
-    _tried = False
+    _seen, _tried = None, False  # what a known shape said; whether it was asked already
     _stage = "accept"
     _upstream: UpstreamConnection | None = None
     _route: Route = None  # type: ignore[assignment]  # set by _look_up
@@ -108,7 +106,7 @@ class Exchange(Steps):
         told = service.addresses
         if told and (told.rewrites or self._record.learned or self._route.kind != "pinned"):
             reply, pieces = await told.settle(self._head, self._downstream, reply, upstream, pieces)
-        await self._release(service, upstream, reply, pieces)
+        await self._release(upstream, reply, pieces)
 
     def _accept(self) -> Service:
         """Whose exchange it is."""
@@ -139,7 +137,7 @@ class Exchange(Steps):
         self._kept = kept = flow.take()
         scans = self._desk.metrics.scan
         try:
-            given = (service.request_shapes, service.scan, self._head, said.action, flow, kept)
+            given = service.request_shapes, service.scan, self._head, said.action, flow, kept
             scanned = self._seen or await scan_body(*given, self._ask, tried=self._tried)
         except Unreadable as error:
             self._scanned = error.scanned
@@ -294,11 +292,7 @@ class Exchange(Steps):
         return pieces
 
     async def _release(
-        self,
-        service: Service,
-        upstream: UpstreamConnection,
-        reply: ResponseHead,
-        pieces: list[bytes],
+        self, upstream: UpstreamConnection, reply: ResponseHead, pieces: list[bytes]
     ) -> None:
         """The response goes down: what is at hand in one write, the rest as it comes."""
         self._stage = "release"
@@ -308,11 +302,13 @@ class Exchange(Steps):
         settled = (reply.keep_alive or request.done) and not self._downstream.closing
         head, chunked, keep = last_hop(self._head, reply, keep=settled)
         pieces += flow.take()
-        if service.cookie is not None and not self._found:
-            head = with_cookie(head, service.cookie, record, self._now, self._downstream.scheme)
+        if (cookie := self._said.cookie) is not None and not self._found:
+            head = with_cookie(head, cookie, record, self._now, self._downstream.scheme)
         self._outlet = outlet = Outlet(self._downstream.transport, chunked=chunked)
         self._answered = True
         record.status = reply.status
+        if self._said.explain:
+            head = explained(head, record, self._route, self._found, self._identities)
         if flow.done and not chunked:
             outlet.write(b"".join([head, *pieces]))
         else:
@@ -344,12 +340,13 @@ class Exchange(Steps):
         if dated := service.plan.dated:
             named += [one for one in found if one.use == "expires"]
         if ends:  # first: what is issued in the same breath belongs to a session of its own
-            await service.affinity.end(named, self._now)
+            self._record.ended = await service.affinity.end(named, self._now)
         if learned or dated:
             self._record.learned = len(learned)
-            self._desk.metrics.learn_conflicts += await service.affinity.learn(
+            self._record.clashes = await service.affinity.learn(
                 named, self._record.backend, self._identity, self._now
             )
+            self._desk.metrics.learn_conflicts += self._record.clashes
 
     def _ask(self) -> None:
         """`Expect: 100-continue` is answered when the body is wanted, and only then."""
@@ -404,8 +401,10 @@ class Exchange(Steps):
         keep = keep and not self._downstream.closing
         self._outlet = outlet = Outlet(self._downstream.transport, chunked=False)
         self._answered = True
-        body = head is None or head.method != b"HEAD"
-        outlet.write(own_answer(reply, body=body, keep=keep))
+        raw = own_answer(reply, body=head is None or head.method != b"HEAD", keep=keep)
+        if self._said and self._said.explain:
+            raw = explained(raw, record, self._route, self._found, self._identities)
+        outlet.write(raw)
         if flow is not None and not flow.done:
             flow.drop()
         self._finish(keep=keep)
@@ -432,6 +431,7 @@ class Exchange(Steps):
         if self._outlet is not None:
             record.sent = self._outlet.sent
         desk.metrics.downstream_sent += record.sent
+        record.told = self._route, self._found, self._identities
         desk.log.record(record)
         seconds = record.finished - record.started
         desk.metrics.exchange(record.service, record.route, record.reason, seconds)

@@ -17,6 +17,7 @@ from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.interfaces import ITransport
+from twisted.internet.main import CONNECTION_DONE
 from twisted.logger import Logger
 
 from soapgate.edge.splicing import PLAIN_TCP, Pipe
@@ -54,7 +55,7 @@ class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have n
                 continue  # closed by an earlier event of this turn
             if event == read and type(selectable) in PLAIN_TCP:
                 try:
-                    why = selectable.doRead()
+                    why = _read(selectable)
                 except Exception as error:
                     _log.failure("reading from {selectable}", selectable=selectable)
                     why = error
@@ -64,6 +65,20 @@ class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have n
                 self._doReadOrWrite(selectable, fd, event)
 
     doIteration = doPoll
+
+
+def _read(transport: Any) -> object:
+    """`transport.doRead()` in one step where it is Twisted's own and all goes well."""
+    if "doRead" in transport.__dict__:  # a body that is spliced, a connection that is aborted
+        return transport.doRead()
+    try:
+        data = transport.socket.recv(transport.bufferSize)
+    except OSError:
+        return transport.doRead()  # it meets the same, and knows what it means
+    if not data:
+        return CONNECTION_DONE
+    transport.protocol.dataReceived(data)
+    return None
 
 
 def install() -> Any:

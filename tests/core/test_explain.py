@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 
@@ -309,12 +310,24 @@ def test_the_charset_is_found_as_the_rfc_says(content_type, body, charset):
     assert told(request(body, content_type=content_type), view(COOKIE)).charset == charset
 
 
+def test_the_charset_of_a_compressed_envelope_is_found_within_it():
+    body = gzip.compress(b'<?xml version="1.0" encoding="latin1"?>' + envelope())
+    assert told(request(body, content_encoding=b"gzip"), view(COOKIE)).charset == "latin1"
+    assert told(request(b"no gzip", content_encoding=b"gzip"), view(COOKIE)).charset == "utf-8"
+
+
+def test_the_path_ends_before_what_may_be_an_id():
+    for target in (b"/a;jsessionid=SECRET", b"/a?sid=SECRET", b"/a#SECRET"):
+        assert told(request(target=target), view(COOKIE)).path == "/a"
+
+
 def test_container_and_coding_are_told():
     message = request(
         content_type=b'Multipart/Related; boundary="x"; type="text/xml"', content_encoding=b"GZIP"
     )
     said = told(message, view(COOKIE))
     assert (said.container, said.content_coding) == ("multipart/related", "gzip")
+    assert said.charset == ""
 
 
 def test_the_shape_for_machines_is_the_documented_one():
@@ -327,10 +340,10 @@ def test_the_shape_for_machines_is_the_documented_one():
     (reading,) = said["readings"]
     assert list(reading) == [
         "direction", "outcome", "detail", "soap", "fault", "read", "size", "profiles", "order",
-        "would", "refusal",
+        "would", "hints", "verdict", "refusal",
     ]  # fmt: skip
     assert list(reading["profiles"][0]["places"][0]) == ["use", "location", "met", "ids"]
-    assert list(reading["order"][0]) == ["profile", "id", "bindable"]
+    assert list(reading["order"][0]) == ["profile", "id", "bindable", "pin"]
     assert list(reading["order"][0]["id"]) == ["hash", "length", "clear"]
 
 
@@ -354,7 +367,7 @@ def test_an_rm_message_is_explained_with_the_catalogue():
     ("unknown", "told"),
     [
         ("hash", 'balanced by the id\'s own hash, nothing is bound (unknown = "hash")'),
-        ("fault", 'the fault of wsrm, HTTP 500 (unknown = "fault")'),
+        ("fault", 'wsrm\'s fault, HTTP 500 (unknown = "fault")'),
     ],
 )
 def test_what_a_profile_says_of_unknown_ids_is_told(unknown: str, told: str) -> None:

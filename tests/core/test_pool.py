@@ -411,3 +411,18 @@ class CandidatesNeverGoStale(RuleBasedStateMachine):
 
 
 test_candidates_never_go_stale = CandidatesNeverGoStale.TestCase
+
+
+def test_another_policy_may_be_asked_without_taking_a_turn() -> None:
+    pool = Pool("farm", [backend("b1"), backend("b2")])
+
+    class Last:
+        def select(self, candidates: tuple[Member, ...], key: bytes) -> Member:
+            return candidates[-1]
+
+    other = pool.with_policy(Last())
+    for _ in range(3):
+        assert other.policy(None).select(other.candidates(None), b"").name == "b2"
+    assert pool.policy(None).select(pool.candidates(None), b"").name == "b1"
+    pool.members["b1"].admin = "maint"
+    assert names(other.candidates(None)) == ["b2"]

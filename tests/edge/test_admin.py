@@ -19,7 +19,7 @@ from soapgate.core.pins import Keys, Lifetime, Pin
 from soapgate.core.pool import Admin, Backend, Member, Pool
 from soapgate.core.routing import Terms
 from soapgate.core.services import Rule
-from soapgate.edge.admin import BODY_BYTES, DROPPED_BYTES, ROUTES, make_site
+from soapgate.edge.admin import BODY_BYTES, DROPPED_BYTES, KEPT_BYTES, ROUTES, make_site
 from soapgate.edge.adminapi import ServiceInfo
 from soapgate.edge.health import Seen
 from soapgate.edge.metrics import Metrics
@@ -400,7 +400,7 @@ def test_a_body_without_end_costs_no_memory_and_ends_the_connection(operator):
         b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
     piece = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
-    for _ in range((BODY_BYTES + DROPPED_BYTES) // 0x8000 + 2):
+    for _ in range((KEPT_BYTES + DROPPED_BYTES) // 0x8000 + 2):
         if transport.connected:
             protocol.dataReceived(piece)
     assert not transport.connected

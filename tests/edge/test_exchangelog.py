@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from soapgate.core.faults import RULES
-from soapgate.core.routing import WORDS
+from soapgate.core.pins import Pin
+from soapgate.core.routing import WORDS, Identity, Route
+from soapgate.core.scanned import Found
 from soapgate.edge import exchangelog
 from soapgate.edge.exchangelog import FIELDS, FLUSH_BYTES, ExchangeLog, ExchangeRecord, path_of
 
@@ -34,6 +36,10 @@ def pairs(line: str) -> dict[str, str]:
     found = re.findall(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|[^ "]+)(?: |\n)', line)
     assert " ".join(f"{name}={value}" for name, value in found) + "\n" == line
     return {n: json.loads(v) if v.startswith('"') else v for n, v in found}
+
+
+KEY = bytes.fromhex("0123456789abcdef0123456789abcdef")
+IDENTITY = Identity("wsrm", KEY, False, Pin("shop", "wsrm", "b1", b"", 1.0, 1.0), KEY)
 
 
 def whole() -> ExchangeRecord:
@@ -62,6 +68,11 @@ def whole() -> ExchangeRecord:
         tries=1,
         conflicts=2,
         learned=3,
+        told=(
+            Route("pinned", "bound", "b1", IDENTITY, 2, False),
+            [Found("wsrm", "lookup", "SECRET", "Header/wsrm:Sequence/wsrm:Identifier")],
+            (IDENTITY,),
+        ),
     )
 
 
@@ -69,10 +80,16 @@ def test_a_text_line_has_every_field_in_order():
     assert Written().line(whole()) == (
         "time=2023-11-14T22:13:20.250Z client=192.0.2.7 service=shop method=POST path=/shop/cart"
         " action=urn:example:AddItem profile=wsrm key=01234567 route=pinned reason=pin backend=b1"
-        " scan=found reply_scan=none status=200 in=700 out=900"
+        " scan=found reply_scan=none sticky=HVPC status=200 in=700 out=900"
         " total=20.00 decide=1.00 queue=0.50 connect=0.50 head=10.50"
         " tries=1 conflicts=2 learned=3 left=no detail=-\n"
     )
+
+
+def test_ids_that_the_code_is_made_from_are_in_no_line_and_no_repr():
+    for form in ("text", "json"):
+        assert "SECRET" not in Written(form).line(whole())
+    assert "SECRET" not in repr(whole())
 
 
 def test_a_json_line_is_one_object_with_the_same_fields():
@@ -83,7 +100,7 @@ def test_a_json_line_is_one_object_with_the_same_fields():
     assert list(said) == list(FIELDS)
     assert said["time"] == "2023-11-14T22:13:20.250Z"
     assert said["path"] == "/shop/cart"
-    assert said["key"] == "01234567"
+    assert (said["key"], said["sticky"]) == ("01234567", "HVPC")
     assert (said["status"], said["in"], said["total"]) == (200, 700, 20.0)
     assert said["left"] is False
     assert said["detail"] is None

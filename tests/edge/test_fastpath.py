@@ -125,7 +125,7 @@ def told(talk: Talk) -> dict[str, object]:
         "client": (talk.client.wire.value(), talk.client.wire.ended),
         "backends": [(p.name, p.wire.value(), p.wire.ended) for p in talk._peers],
         "dials": talk.dials,
-        "records": [vars(record) for record in talk.log.records],
+        "records": [{**vars(record), "told": record.sticky} for record in talk.log.records],
         "metrics": metrics,
         "durations": {k: (d.total, d.counts) for k, d in talk.metrics.durations.items()},
         "events": talk.affinity.events,

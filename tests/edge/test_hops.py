@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from soapgate.core.faults import Answer
-from soapgate.edge.hops import last_hop, own_answer, traces
+from soapgate.edge.exchangelog import ExchangeRecord
+from soapgate.edge.hops import explained, last_hop, own_answer, traces
 from soapgate.edge.http11 import (
     HeadLimits,
     RequestHead,
@@ -165,3 +166,20 @@ def test_an_old_client_is_told_of_no_coding_even_where_there_is_no_body() -> Non
     assert head == b"HTTP/1.1 200 OK\r\nA: b\r\nConnection: keep-alive\r\n\r\n"
     assert not chunked
     assert lives
+
+
+def test_a_response_can_say_what_happened_to_stickiness_in_a_line_of_its_head() -> None:
+    record = ExchangeRecord.of(route="pinned", reason="bound", backend="b1", profile="shop")
+    raw = b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody\r\n\r\nmore"
+    assert explained(raw, record, None, (), ()) == (
+        b"HTTP/1.1 200 OK\r\nA: b\r\n"
+        b"X-Soapgate: ----; route=pinned; reason=bound; backend=b1; profile=shop\r\n"
+        b"\r\nbody\r\n\r\nmore"
+    )
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    record = ExchangeRecord.of(route="refused", reason="malformed")
+    assert b"X-Soapgate: --R-; route=refused; reason=malformed\r\n\r\n" in explained(
+        b"HTTP/1.1 400 Bad Request\r\n\r\n", record, None, (), ()
+    )

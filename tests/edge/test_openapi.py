@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 import json
 import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from soapgate.core.explained import View
 from soapgate.core.pins import Keys, Lifetime, Pin
 from soapgate.core.pool import Backend, Pool
+from soapgate.core.profiles import catalogue
 from soapgate.core.routing import Terms
+from soapgate.core.scanner import ScanLimits
 from soapgate.core.services import Rule
 from soapgate.edge import openapi
 from soapgate.edge.admin import ROUTES
 from soapgate.edge.adminapi import Call, ServiceInfo
 from soapgate.edge.health import Seen
+from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
 from soapgate.stores.memory import MemoryStore
 
@@ -51,6 +57,7 @@ def test_the_table_has_exactly_the_calls_of_the_outside_interface():
         "GET /api/v1/pins",
         "POST /api/v1/pins/lookup",
         "DELETE /api/v1/pins/{service}/{key}",
+        "POST /api/v1/explain",
         "GET /api/v1/openapi.json",
         "GET /metrics",
         "GET /health/live",
@@ -146,6 +153,8 @@ def view() -> Any:
         now=lambda: now,
         pools=pools,
         services={"shop": shop},
+        explained=[View(Rule("shop"), (catalogue()["wsrm"],), Terms(), ScanLimits())],
+        head_limits=HeadLimits(),
         store=MemoryStore(),
         keys=Keys(b"k" * 32),
         metrics=Metrics(["shop"], pools),
@@ -160,11 +169,14 @@ def view() -> Any:
     return view
 
 
+RM_REQUEST = (Path(__file__).parents[2] / "docs" / "wsrm-request.xml").read_bytes()
+
 # operationId -> what is asked, each so that it is answered
 ASKED: dict[str, dict[str, Any]] = {
     "change_backend": {"path": {"pool": "farm", "name": "b1"}, "body": {"admin": "drain"}},
     "list_pins": {"query": {"limit": "1"}},
     "lookup_pins": {"body": {"service": "shop", "id": "two"}},
+    "explain": {"body": {"message": base64.b64encode(RM_REQUEST).decode(), "service": "shop"}},
     "delete_pin": {"path": {"service": "shop", "key": "KEY"}},
 }
 

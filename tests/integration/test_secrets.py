@@ -26,8 +26,8 @@ from wire import (
 # as docs/operations.rst lists them
 FIELDS = [
     *("time", "client", "service", "method", "path", "action", "profile", "key", "route"),
-    *("reason", "backend", "scan", "reply_scan", "status", "in", "out", "total", "decide"),
-    *("queue", "connect", "head", "tries", "conflicts", "learned", "left", "detail"),
+    *("reason", "backend", "scan", "reply_scan", "sticky", "status", "in", "out", "total"),
+    *("decide", "queue", "connect", "head", "tries", "conflicts", "learned", "left", "detail"),
 ]
 SECRET = "s3cr3t-of-the-client"
 
