@@ -23,6 +23,9 @@ USES = {
     "bind": "looked up in requests, bound when new",
     "learn": "learnt from responses",
     "end": "ends the session",
+    "expires": "says when it expires",
+    "sent": "ids of messages that backends send out",
+    "reply_to": "where the answers to those go",
 }
 RULES = {
     "value": "makes an id of what is found",
@@ -30,6 +33,9 @@ RULES = {
     "action": "only in messages with this action",
     "soap": "only in this version of SOAP",
     "unknown": "whatever the service says of unknown ids",
+    "unknown_fault": "in whose terms a fault for one is told",
+    "ends": "what an end of one ends",
+    "life": "how long one is known at most",
 }
 
 
