@@ -1,6 +1,6 @@
 """Assembly: the parts of a service that a configuration and a pin store make, pools apart.
 
-`soapgate.service` is where everybody meets; what takes more than naming its parts is made here:
+`soapgate.serving` puts together what serves; what takes more than naming its parts is made here:
 plans, affinities, the gateway's own cookie, and who takes the answers to what a service sends out.
 
 The one rule: everything is a function of the configuration and of what it is handed; nothing is

@@ -58,6 +58,7 @@ def main() -> None:
 @click.option("--pins", metavar="STORE", help="memory: or lmdb:PATH (the default, var/pins).")
 @click.option("--admin", metavar="ENDPOINT", help="9900 makes it 127.0.0.1:9900.")
 @click.option("--log", type=click.Choice(["text", "json", "none"]), help="Form of the log lines.")
+@click.option("--workers", metavar="N", help="Processes that serve; auto: one a processor.")
 def run(
     config: Path | None,
     listen: Sequence[str],
@@ -66,9 +67,11 @@ def run(
     pins: str | None,
     admin: str | None,
     log: str | None,
+    workers: str | None,
 ) -> None:
     """Run the gateway in the foreground, by CONFIG or by options.
 
+    --workers may stand with both; it takes the place of what CONFIG says.
     SIGTERM lets running exchanges finish; SIGHUP reads CONFIG anew and keeps the pins.
 
     \b
@@ -82,12 +85,15 @@ def run(
         raise click.UsageError("give CONFIG or options, not both: what they say goes into the file")
     if config is None and not backend:
         raise click.UsageError("give CONFIG, or at least one --backend")
+    count = int(workers) if workers is not None and workers.isdecimal() else workers
     with _problems():
-        chosen = (
-            load(config)
-            if config is not None
-            else simple(listen, backend, sessions=_split(sessions), pins=pins, admin=admin, log=log)
-        )
+        if config is not None:
+            chosen = load(config, None if count is None else {"workers": count})
+        else:
+            chosen = simple(
+                listen, backend,
+                sessions=_split(sessions), pins=pins, admin=admin, workers=count, log=log,
+            )  # fmt: skip
     from soapgate import service
 
     sys.exit(service.run(chosen, config))

@@ -12,11 +12,12 @@ and sizes bytes from here on. The small properties at the models turn them into 
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 KiB = 1024
+WORKERS_MAX = 64  # of which each has a column in the memory that they share
 
 
 def _only(value: object, allowed: object, why: str) -> object:
@@ -46,7 +48,10 @@ def _only(value: object, allowed: object, why: str) -> object:
 
 
 def _workers(value: object) -> object:
-    return _only(value, 1, "not yet: this version runs as one process, allowed is 1")
+    number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= WORKERS_MAX
+    if value != "auto" and not number:
+        raise ValueError(f'allowed are 1 to {WORKERS_MAX}, and "auto", one for each processor')
+    return value
 
 
 def _members(value: object) -> object:
@@ -153,7 +158,7 @@ class Gateway(Table):
     pins: Annotated[str, BeforeValidator(_pins)] = "lmdb:var/pins"
     max_pins: Positive = 1_000_000
     when_full: Literal["evict", "refuse"] = "evict"
-    workers: Annotated[int, BeforeValidator(_workers)] = 1
+    workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = 1
     log: Literal["text", "json", "none"] = "text"
     log_to: Word = "stdout"
 
@@ -331,7 +336,8 @@ class ServiceConfig(Table):
 @dataclass(frozen=True, slots=True)
 class Config:
     """A whole file. `service` is never empty and its order is the order of matching; every
-    `ServiceConfig.pool` is a key of `pool`. `profile` holds the file's own profiles."""
+    `ServiceConfig.pool` is a key of `pool`. `profile` holds the file's own profiles. `tables` is
+    what it was read from, so that another process may read the same."""
 
     gateway: Gateway
     limits: Limits
@@ -341,6 +347,14 @@ class Config:
     service: Mapping[str, ServiceConfig]
     profile: Mapping[str, Profile]
     base: Path = Path()  # where relative paths start: the file's directory
+    tables: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    overrides: Mapping[str, Any] = field(default_factory=dict)  # of [gateway], by the command line
+
+    @property
+    def processes(self) -> int:
+        """How many processes serve exchanges."""
+        workers = self.gateway.workers
+        return len(os.sched_getaffinity(0)) if workers == "auto" else workers
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -403,18 +417,19 @@ class Config:
         return tuple(known[name] for name in names)
 
 
-def load(path: str | Path) -> Config:
-    """Read a file; ConfigError with a sentence for each defect."""
+def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read a file; `overrides` take the place of keys of its [gateway]. ConfigError with a
+    sentence for each defect."""
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: not UTF-8 at byte {error.start}"]) from None
-    return replace(parse(text, str(path)), base=Path(path).parent)
+    return replace(parse(text, str(path), overrides), base=Path(path).parent)
 
 
-def parse(text: str, name: str) -> Config:
+def parse(text: str, name: str, overrides: Mapping[str, Any] | None = None) -> Config:
     """Read TOML text; `name` is what the sentences of ConfigError call it."""
     from soapgate.tables import read
 
@@ -422,7 +437,9 @@ def parse(text: str, name: str) -> Config:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise not_toml(name, error) from None
-    return read(tables, name)
+    if overrides and isinstance(tables.setdefault("gateway", {}), dict):
+        tables["gateway"] |= overrides
+    return replace(read(tables, name), overrides=dict(overrides or {}))
 
 
 def simple(
@@ -432,6 +449,7 @@ def simple(
     sessions: Sequence[str] | None = None,
     admin: str | None = None,
     pins: str | None = None,
+    workers: int | str | None = None,
     log: str | None = None,
 ) -> Config:
     """What a command line without a file says: one pool and one service, both `default`.
@@ -446,6 +464,7 @@ def simple(
         "listen": [units.short_endpoint(one) for one in listen] or None,
         "admin": admin and units.short_endpoint(f"{local}:{admin}" if admin.isdigit() else admin),
         "pins": pins,
+        "workers": workers,
         "log": log,
     }
     service = {"pool": "default", "sessions": None if sessions is None else list(sessions)}

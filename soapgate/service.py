@@ -1,12 +1,12 @@
 """The composition root: a configuration becomes a running gateway, and this is where all meet.
 
-    listeners -> Front -> Exchange -> Service (plan, affinity, pool) -> Dialer -> backend
-                                    \\-> pin store, exchange log, metrics
-    admin site, health probes, pin sweep, deadlines: beside it
+    staff (this process alone, or workers) serves exchanges: `serving`, `supervisor`, `worker`
+    admin site, health probes, pin sweep, signals: beside it, once for the whole gateway
 
-Everything is made here and handed to who needs it; nobody else reaches for anybody. A reload makes
-new services from the new file and swaps the table of them: exchanges under way keep the service
-they began with, pools keep the live state of the backends that stay, pins are not touched.
+Everything is made here and handed to who needs it; nobody else reaches for anybody. Who serves the
+exchanges is behind one seam, `Staff`: with `workers = 1` it is this very process, with more it is a
+crew of processes that this one supervises. A reload makes the new configuration real in whatever
+can fail, then in the pools, then has the staff serve by it.
 """
 
 from __future__ import annotations
@@ -15,56 +15,123 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.application.service import Service as TwistedService
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 
 import soapgate
 from soapgate import assembly
-from soapgate.config import Config, PoolConfig, load
+from soapgate.config import Config, load
 from soapgate.core.errors import ConfigError, SoapgateError
 from soapgate.core.explained import View
 from soapgate.core.pins import Keys, PinStore
-from soapgate.core.plan import Plan
-from soapgate.core.policies import POLICIES
 from soapgate.core.pool import Admin, Member, Pool
-from soapgate.core.services import match
 from soapgate.edge.admin import make_site
 from soapgate.edge.adminapi import ServiceInfo
-from soapgate.edge.deadlines import NEVER, Deadlines
-from soapgate.edge.desk import Desk, Service
-from soapgate.edge.downstream import DownstreamTimes, Front
-from soapgate.edge.exchangelog import ExchangeLog
-from soapgate.edge.fastpath import FastExchange
 from soapgate.edge.health import Probes, Seen
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
-from soapgate.edge.rewriting import Addresses
 from soapgate.edge.sweeping import Sweeper
-from soapgate.edge.tls import client_options
-from soapgate.edge.upstream import Dialer, UpstreamTimes
-from soapgate.stores import open_store
+from soapgate.edge.workers import WorkerInfo
+from soapgate.serving import Prepared, Serving, make_store, prepare, renew
+from soapgate.supervisor import Supervisor
 
 _log = Logger()
 
-FLUSH_SECONDS = 0.5  # how long a log line may wait for company
 SYNC_SECONDS = 1.0  # how much a crash of the operating system may cost
-_STANDARD = {"stdout": 1, "stderr": 2}
+# what a reload does not change
+_FIXED = ("pins", "listen", "admin", "max_pins", "when_full", "workers", "log", "log_to")
 
 
-@dataclass
-class _Running:
-    """One pool with its connections."""
+class Staff(Protocol):
+    """Who serves the exchanges. `own` are the metrics that this process counts in, `metrics` those
+    of the whole gateway as they were when `gather` last fired."""
 
-    pool: Pool
-    dialers: dict[str, Dialer] = field(default_factory=dict)
+    own: Metrics
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+    def make_pool(self, *about: Any) -> Pool:
+        """A pool; `about` as for `Pool`."""
+
+    def apply(self, prepared: Prepared, pools: Mapping[str, Pool]) -> Deferred[Any]:
+        """Serve by this configuration; fires when it is in force everywhere."""
+
+    async def listen(self, text: str) -> Any:
+        """Listen on an endpoint; returns the port."""
+
+    async def begin(self, ports: Sequence[tuple[str, Any]]) -> None:
+        """Accept on these (endpoint, port); ends when that is so everywhere."""
+
+    def start(self) -> None:
+        """Begin to watch the time."""
+
+    def gather(self) -> Deferred[Any]:
+        """Bring `metrics` and `workers` up to date."""
+
+    def workers(self) -> list[WorkerInfo]:
+        """The processes that serve."""
+
+    def hindered(self) -> list[str]:
+        """Why no exchange can be served, a sentence each."""
+
+    def ailing(self) -> list[str]:
+        """What is not well though exchanges are served, a sentence each."""
+
+    def reopen(self) -> None:
+        """Open the exchange log anew."""
+
+    def drain(self, grace: float) -> Deferred[None]:
+        """Take no new exchange; fires when the running ones are through, or cut off."""
+
+    def end(self) -> None:
+        """Let go of everything but the store."""
+
+
+class Alone(Serving):
+    """This process serves by itself."""
+
+    def __init__(self, reactor: Any, config: Config, store: PinStore, flipped: Any) -> None:
+        super().__init__(reactor, config, store, flipped)
+        self.own = self.metrics
+        self._started = reactor.seconds()
+
+    def make_pool(self, *about: Any) -> Pool:
+        return Pool(*about)
+
+    def apply(  # type: ignore[override]
+        self, prepared: Prepared, pools: Mapping[str, Pool]
+    ) -> Deferred[Any]:
+        super().apply(prepared, pools)
+        return succeed(None)
+
+    async def listen(self, text: str) -> Any:
+        return await serverFromString(self._reactor, text).listen(self.front)
+
+    async def begin(self, ports: Sequence[tuple[str, Any]]) -> None:
+        """It accepts since it listens."""
+
+    def gather(self) -> Deferred[Any]:
+        self.count()
+        return succeed(None)
+
+    def workers(self) -> list[WorkerInfo]:
+        state = "finishing" if self.front.closing else "serving"
+        count = sum(self.metrics.exchanges.values())
+        return [WorkerInfo(0, os.getpid(), state, self._started, count)]
+
+    def hindered(self) -> list[str]:
+        return []
+
+    def ailing(self) -> list[str]:
+        return []
 
 
 class Gateway(TwistedService):
@@ -79,140 +146,38 @@ class Gateway(TwistedService):
         self.failed = False
         self._reactor = reactor
         self._path = path
-        self._base = config.base
         self._config = config
-        gateway = config.gateway
-        self.store: PinStore = open_store(
-            gateway.pins,
-            max_pins=gateway.max_pins,
-            when_full=gateway.when_full,
-            base=self._base,
-        )
-        self.keys = Keys(self.store.secret)
-        self.metrics = Metrics()
-        self.metrics.store = self.store
-        self._log_file: Any = None
-        self._open_log()
-        self._log = ExchangeLog(self._write_log, gateway.log, reactor.seconds)
-        self._deadlines = Deadlines(reactor)
-        self._pools: dict[str, _Running] = {}
-        self.services: Mapping[str, ServiceInfo] = {}
-        self._table: Mapping[str, Service] = {}
-        self._absent_before = (0, 0)
-        self._rules = config.rules
-        self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, self.flipped)
-        self._front = Front(
-            partial(FastExchange, self._desk),
-            self._deadlines,
-            _downstream_times(config),
-            config.limits.heads,
-            config.limits.connections,
-            self.metrics,
-        )
-        self._probes = Probes(reactor, self.flipped)
-        self._sweeper = Sweeper(reactor, self.store, self.metrics)
-        self._loops: list[LoopingCall] = []
-        self._ports: list[Any] = []
+        self._pools: dict[str, Pool] = {}
+        self._ports: list[tuple[str, Any]] = []
         self._admin_port: Any = None
+        self._accepting = self._stopping = False
+        self.services: Mapping[str, ServiceInfo] = {}
+        self.store: PinStore = make_store(config)
+        self.keys = Keys(self.store.secret)
         try:
+            hire = Alone if config.processes == 1 else Supervisor
+            self.staff: Staff = hire(reactor, config, self.store, self.flipped)
+            self._probes = Probes(reactor, self.flipped)
+            self._sweeper = Sweeper(reactor, self.store, self.staff.own)
             self._apply(config)
         except SoapgateError:
             self.store.close()
             raise
+        self._syncing = LoopingCall(lambda: ensureDeferred(self._sync()))
+        self._syncing.clock = reactor
 
     # The configuration made real
 
-    def _apply(self, config: Config) -> None:
+    def _apply(self, config: Config) -> Deferred[Any]:
         """Make everything that a reload may change; all that can fail comes first."""
-        tls = {name: self._tls(pool) for name, pool in config.pool.items()}
-        plans = assembly.plans_of(config)
+        prepared = prepare(config)
         self._config = config
-        for name, pool in config.pool.items():
-            self._run_pool(name, pool, tls[name])
-        for name in [name for name in self._pools if name not in config.pool]:
-            for dialer in self._pools.pop(name).dialers.values():
-                dialer.close()
-        self._front.use(_downstream_times(config), config.limits.heads, config.limits.connections)
-        self._absent_before = self._absent()
-        self._table = {name: self._service(name, plans) for name in plans}
-        self._rules = config.rules
-        self._desk.tables = self._table
+        renew(self._pools, config, self.staff.make_pool)
+        applied = self.staff.apply(prepared, self._pools)
         self.services = {name: self._info(name) for name in config.service}
-        lifetimes = assembly.lifetimes_of(config)
-        self.metrics.reconcile(config.service, self.pools, lifetimes)
-        self._sweeper.use(lifetimes)
-        self._probes.watch(self.pools)
-
-    def _tls(self, pool: PoolConfig) -> dict[str, Any]:
-        options: dict[str, Any] = {}
-        for backend in pool.backends():
-            if backend.tls:
-                files = {
-                    kind: self._base / path if path else None
-                    for kind, path in (
-                        ("ca", pool.tls.ca),
-                        ("cert", pool.tls.cert),
-                        ("key", pool.tls.key),
-                    )
-                }
-                host = pool.tls.server_name or backend.host
-                options[backend.name] = client_options(host, verify=pool.tls.verify, **files)
-                if not pool.tls.verify:
-                    _log.warn("backend {name} is not verified: verify = false", name=backend.name)
-        return options
-
-    def _run_pool(self, name: str, config: PoolConfig, tls: Mapping[str, Any]) -> None:
-        policy = POLICIES[config.policy]
-        running = self._pools.get(name)
-        if running is None:
-            pool = Pool(name, config.backends(), policy, config.probe)
-            running = self._pools[name] = _Running(pool)
-        else:
-            running.pool.replace(config.backends(), policy=policy, health=config.probe)
-        times = _upstream_times(self._config)
-        limits = self._config.limits.heads
-        for backend, member in running.pool.members.items():
-            dialer = running.dialers.get(backend)
-            if dialer is not None and dialer.member is member:
-                dialer.use(times, limits, tls.get(backend))
-                continue
-            if dialer is not None:
-                dialer.close()
-            running.dialers[backend] = Dialer(
-                self._reactor, member, self._deadlines, times, limits, self.metrics,
-                tls.get(backend),
-            )  # fmt: skip
-        for backend in [one for one in running.dialers if one not in running.pool.members]:
-            running.dialers.pop(backend).close()
-
-    def _service(self, name: str, plans: Mapping[str, Plan]) -> Service:
-        config = self._config.service[name]
-        pinning = (self.store, self.keys, self.metrics.pin_events)
-        running = self._pools[config.pool or ""]
-        limits = self._config.limits
-        return Service(
-            name,
-            plans[name],
-            assembly.affinity_of(self._config, name, plans[name], *pinning),
-            running.pool,
-            running.dialers,
-            self._config.terms_for(name),
-            limits.scan,
-            frozenset(config.idempotent),
-            queue=self._config.timeouts.queue,
-            tries=self._config.pool_of(name).attempts,
-            max_body=limits.max_body,
-            keep=limits.keep_for_retry,
-            hide_fast_infoset=config.fast_infoset == "hide",
-            callbacks=assembly.callbacks_of(self._config, name, plans, self.pools, *pinning),
-            cookie=assembly.cookie_of(self._config, name, self.store.secret),
-            explain=config.explain_header,
-            addresses=Addresses(
-                name, running.pool, self.metrics,
-                rewrites=config.rewrite_addresses, public=config.public_address,
-                others=config.known_addresses, most=limits.rewrite,
-            ),
-        )  # fmt: skip
+        self._sweeper.use(assembly.lifetimes_of(config))
+        self._probes.watch(self._pools)
+        return applied
 
     def _info(self, name: str) -> ServiceInfo:
         config = self._config.service[name]
@@ -226,18 +191,12 @@ class Gateway(TwistedService):
             self._config.scope_of(name),
         )
 
-    # What exchanges ask
-
-    def _find(self, host: str, path: str, action: str) -> Service | None:
-        name = match(self._rules, host, path, action)
-        return self._table[name] if name is not None else None
-
     # What the admin side asks
 
     @property
     def pools(self) -> Mapping[str, Pool]:
         """The pools by name."""
-        return {name: running.pool for name, running in self._pools.items()}
+        return self._pools
 
     @property
     def explained(self) -> Sequence[View]:
@@ -249,23 +208,39 @@ class Gateway(TwistedService):
         """What a message head may have."""
         return self._config.limits.heads
 
+    @property
+    def metrics(self) -> Metrics:
+        """The counts of the whole gateway, as of the last `gather`."""
+        return self.staff.metrics
+
+    def gather(self) -> Deferred[Any]:
+        """Bring the counts up to date."""
+        return self.staff.gather()
+
+    def workers(self) -> list[WorkerInfo]:
+        """The processes that serve, as of the last `gather`."""
+        return self.staff.workers()
+
     def now(self) -> float:
         """Seconds since the epoch."""
         return self._reactor.seconds()
 
     def ready(self) -> tuple[bool, list[str]]:
-        """Whether exchanges are served, and what stands against it."""
+        """Whether exchanges are served, and what stands against it; or is not well though they
+        are."""
         reasons = []
-        if self._front.closing:
+        if self._stopping:
             reasons.append("stopping")
-        if not self._ports:
+        if not self._accepting:
             reasons.append("not listening yet")
+        else:
+            reasons += self.staff.hindered()
         reasons += [
             f"pool {pool.name}: no backend is up and ready"
             for pool in self.pools.values()
             if not any(member.accepts_new(None) for member in pool.members.values())
         ]
-        return not reasons, reasons
+        return not reasons, reasons + self.staff.ailing()
 
     def set_admin(self, pool: Pool, member: Member, word: Admin) -> None:
         """Do what an operator said of a backend."""
@@ -275,7 +250,7 @@ class Gateway(TwistedService):
                 "backend {pool}/{name} is {word}, was {before}",
                 pool=pool.name, name=member.name, word=word, before=before,
             )  # fmt: skip
-            self._probes.watch(self.pools)
+            self._probes.watch(self._pools)
 
     def last_probe(self, pool: str, backend: str) -> Seen | None:
         """The last active probe of a backend."""
@@ -291,31 +266,6 @@ class Gateway(TwistedService):
         )  # fmt: skip
         if member.up and (scopes := assembly.scopes_of(self._config, pool.name)):
             self._sweeper.forget(scopes, member.name)
-
-    # The exchange log's file
-
-    def _open_log(self) -> None:
-        """Open, or open anew after a rotation; what cannot be opened leaves the old file in use."""
-        target = self._config.gateway.log_to
-        if target in _STANDARD or self._config.gateway.log == "none":
-            return
-        path = self._base / target
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            opened = path.open("ab", buffering=0)
-        except OSError as error:
-            raise ConfigError([f"log_to: {path} cannot be opened: {error.strerror}"]) from None
-        if self._log_file is not None:
-            self._log_file.close()
-        self._log_file = opened
-
-    def _write_log(self, lines: bytes) -> None:
-        if self._log_file is not None:
-            self._log_file.write(lines)
-            return
-        left = memoryview(lines)
-        while left:
-            left = left[os.write(_STANDARD[self._config.gateway.log_to], left) :]
 
     # Life
 
@@ -334,17 +284,22 @@ class Gateway(TwistedService):
     async def listen(self) -> None:
         """Accept on every endpoint; raises ConfigError naming one that does not."""
         for text in self._config.gateway.listen:
-            self._ports.append(await self._open(text, self._front))
+            self._ports.append((text, await self._open(text)))
         admin = self._config.gateway.admin
         if admin:
             self._admin_port = await self._open(admin, make_site(self, self._reactor))
-        where = ", ".join(_address(port) for port in self._ports)
+        await self.staff.begin(self._ports)
+        self._accepting = True
+        where = ", ".join(_address(port) for _, port in self._ports)
         beside = f"; admin on {_address(self._admin_port)}" if self._admin_port else ""
         sys.stderr.write(f"soapgate {self.version} ready on {where}{beside}; pid {os.getpid()}\n")
         sys.stderr.flush()
 
-    async def _open(self, text: str, factory: Any) -> Any:
+    async def _open(self, text: str, factory: Any = None) -> Any:
+        """Listen for `factory`, or for the staff."""
         try:
+            if factory is None:
+                return await self.staff.listen(text)
             return await serverFromString(self._reactor, text).listen(factory)
         except Exception as error:
             raise ConfigError([f"listen on {text!r}: {error}"]) from None
@@ -354,31 +309,13 @@ class Gateway(TwistedService):
         super().startService()
         for note in getattr(self.store, "notes", ()):
             _log.warn("{note}", note=note)
-        self._deadlines.start()
+        self.staff.start()
         self._sweeper.start()
-        for seconds, what in ((FLUSH_SECONDS, self._flush), (SYNC_SECONDS, self._sync)):
-            loop = LoopingCall(what)
-            loop.clock = self._reactor
-            loop.start(seconds, now=False)
-            self._loops.append(loop)
+        self._syncing.start(SYNC_SECONDS, now=False)
 
-    def _flush(self) -> None:
-        self._log.flush()
-        self.metrics.log_lost = self._log.lost
-        self.metrics.oversized_ids, self.metrics.unreadable_ids = self._absent()
-
-    def _absent(self) -> tuple[int, int]:
-        """Over-long and unreadable ids so far, with those that plans of earlier files met."""
-        plans = [service.plan for service in self._table.values()]
-        watches = [watch for plan in plans for watch in (plan.request, plan.response)]
-        oversized, unreadable = self._absent_before
-        return (
-            oversized + sum(watch.oversized for watch in watches),
-            unreadable + sum(watch.unreadable for watch in watches),
-        )
-
-    def _sync(self) -> None:
+    async def _sync(self) -> None:
         try:
+            await self.store.count()  # who only looks maps first what others have added
             self.store.sync()
         except SoapgateError as error:
             _log.error("pins are not synced: {error}", error=error)
@@ -386,87 +323,44 @@ class Gateway(TwistedService):
     def stopService(self) -> Deferred[Any]:
         """Take no new connection, let running exchanges finish for `grace` seconds, then end."""
         super().stopService()
-        closing = [port.stopListening() for port in self._ports]
-        emptied: Deferred[None] = Deferred()
-        timer = self._reactor.callLater(self._config.timeouts.grace, self._give_up)
-        self._front.drain(lambda: None if emptied.called else emptied.callback(None))
+        self._stopping = True
+        closing = [port.stopListening() for _, port in self._ports]
+        drained = self.staff.drain(self._config.timeouts.grace)
 
         async def end() -> None:
-            await DeferredList([emptied, *(one for one in closing if one is not None)])
-            if timer.active():
-                timer.cancel()
+            await DeferredList([drained, *(one for one in closing if one is not None)])
             self._end()
             if self._admin_port is not None:  # last, so that somebody can see how it ends
                 await maybeDeferred(self._admin_port.stopListening)
 
         return ensureDeferred(end())
 
-    def _give_up(self) -> None:
-        left = list(self._front.open)
-        if left:
-            _log.warn("{n} connections were still busy after the grace time", n=len(left))
-        for downstream in left:
-            downstream.abort()
-
     def _end(self) -> None:
         self._probes.stop()
         self._sweeper.stop()
-        self._deadlines.stop()
-        for loop in self._loops:
-            if loop.running:  # one that broke does not keep the rest from ending well
-                loop.stop()
-        for running in self._pools.values():
-            for dialer in running.dialers.values():
-                dialer.close()
-        self._log.flush()
-        if self._log_file is not None:
-            self._log_file.close()
+        if self._syncing.running:  # one that broke does not keep the rest from ending well
+            self._syncing.stop()
+        self.staff.end()
         self.store.close()
 
     def reload(self) -> bool:
         """Take the file anew; a bad one changes nothing and says why. The log is opened anew in
         any case: whoever rotates it must not wait for a good file."""
-        self._log.flush()
-        try:
-            self._open_log()
-        except ConfigError as error:
-            _log.error("the log stays where it was: {error}", error=error)
+        self.staff.reopen()
         if self._path is None:
             _log.warn("nothing to reload: the gateway was started without a file")
             return False
         try:
-            config = load(self._path)
-            for key in ("pins", "listen", "admin", "max_pins", "when_full", "log", "log_to"):
+            config = load(self._path, self._config.overrides)
+            for key in _FIXED:
                 if getattr(config.gateway, key) != getattr(self._config.gateway, key):
                     _log.warn("[gateway] {key} changes at the next start only", key=key)
-            self._apply(replace(config, gateway=self._config.gateway))
+            applied = self._apply(replace(config, gateway=self._config.gateway))
         except SoapgateError as error:
             _log.error("not reloaded, nothing changed:\n{error}", error=error)
             return False
-        _log.info("reloaded {path}", path=str(self._path))
+        applied.addCallback(lambda _: _log.info("reloaded {path}", path=str(self._path)))
         return True
-
-
-def _downstream_times(config: Config) -> DownstreamTimes:
-    times = config.timeouts
-    return DownstreamTimes(
-        head=times.head or NEVER,
-        idle=times.idle or NEVER,
-        exchange=times.exchange,
-        stalled=times.response_idle or NEVER,
-        body_rate=times.body_rate,
-        body_grace=times.body_grace,
-    )
-
-
-def _upstream_times(config: Config) -> UpstreamTimes:
-    times = config.timeouts
-    return UpstreamTimes(
-        connect=times.connect or NEVER,
-        response=times.response or NEVER,
-        response_idle=times.response_idle or NEVER,
-        keep=times.upstream_idle or NEVER,
-    )
 
 
 def _address(port: Any) -> str:

@@ -103,7 +103,13 @@ def profile(console: Console, one: Profile, state: str) -> None:
 def status(console: Console, said: Mapping[str, Any]) -> None:
     """A gateway at a glance, and its backends; `said` is the API's status with a list of
     backends in the place of their number."""
-    record(console, {key: value for key, value in said.items() if key != "backends"})
+    record(
+        console, {key: value for key, value in said.items() if key not in ("backends", "workers")}
+    )
+    workers = said.get("workers", ())
+    if len(workers) > 1:
+        console.print()
+        console.print(_workers(workers))
     table = columns("backend", "state", "health", "requests", "url")
     for one in said["backends"]:
         probe = one.get("probe") or {}
@@ -120,6 +126,21 @@ def status(console: Console, said: Mapping[str, Any]) -> None:
         )
     console.print()
     console.print(table)
+
+
+def _workers(workers: Sequence[Mapping[str, Any]]) -> Table:
+    table = columns("worker", "pid", "state", "up since", "exchanges")
+    for one in workers:
+        since = one["started"].partition(".")[0].replace("T", " ")
+        well = one["state"] == "serving"
+        table.add_row(
+            str(one["number"]),
+            _plain(one["pid"]),
+            Text(one["state"], style="green" if well else "red"),
+            since if one["pid"] is not None else "-",
+            str(one["exchanges"]),
+        )
+    return table
 
 
 def pins(console: Console, listed: Sequence[Mapping[str, Any]]) -> None:

@@ -40,6 +40,10 @@ _PROFILE_KEY = re.compile(r"key '([a-z_]+(?:\.[\w.-]+)?)(?:\[(\d+)\])?': ")
 
 Model = TypeVar("Model", bound=Table)
 
+# With several workers: of 4095 rows in the memory they share. The rest is for backends that a
+# reload took while exchanges still ran on them.
+SHARED_BACKENDS = 2000
+
 
 def read(tables: Mapping[str, Any], name: str) -> Config:
     """Check everything, then raise ConfigError with all defects or return the Config."""
@@ -68,8 +72,11 @@ class _Reader:
         pools = self._named(PoolConfig, "pool")
         services = self._named(ServiceConfig, "service")
         profiles = self._profiles(namespaces)
-        config = Config(gateway, limits, timeouts, namespaces, pools, services, profiles)
+        config = Config(
+            gateway, limits, timeouts, namespaces, pools, services, profiles, tables=self._tables
+        )
         self._check_endpoints(gateway)
+        self._check_workers(gateway, pools)
         for pool_name, pool in pools.items():
             self._check_pool(pool_name, pool)
         services = self._with_pools(services)
@@ -155,6 +162,26 @@ class _Reader:
             if taken in seen:
                 self._problems.say(path, f'listens where "{seen[taken]}" does', endpoint)
             seen.setdefault(taken, endpoint)
+
+    def _check_workers(self, gateway: Gateway, pools: Mapping[str, PoolConfig]) -> None:
+        if gateway.workers == 1:
+            return
+        path = ("gateway", "workers")
+        if gateway.pins == "memory:":
+            self._problems.say(
+                path,
+                "pins in memory belong to one process; allowed is 1, or workers with"
+                ' pins = "lmdb:PATH", which they share',
+                gateway.workers,
+            )
+        count = sum(len(pool.backend) for pool in pools.values())
+        if count > SHARED_BACKENDS:
+            self._problems.say(
+                path,
+                f"{count} backends are too many for workers to share, allowed are"
+                f" {SHARED_BACKENDS}",
+                gateway.workers,
+            )
 
     def _check_pool(self, name: str, pool: PoolConfig) -> None:
         seen: set[str] = set()

@@ -90,11 +90,11 @@ def test_the_scopes_of_a_pool_are_those_whose_pins_a_restart_drops() -> None:
 
 
 def flip(house: House, name: str, *, up: bool) -> None:
-    running = house.gateway._pools["shop"]
-    member = running.pool.members[name]
+    pool = house.gateway.pools["shop"]
+    member = pool.members[name]
     while member.up is not up:
         if member.mark(up):
-            house.gateway.flipped(running.pool, member)
+            house.gateway.flipped(pool, member)
 
 
 @pytest.mark.parametrize(("word", "reason"), [("keep", "bound"), ("drop", "unknown")])

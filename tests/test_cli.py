@@ -187,12 +187,12 @@ def test_check_says_what_is_configured(ask, good):
 
 def test_check_says_every_defect_on_a_line_of_its_own(ask, tmp_path):
     path = tmp_path / "bad.toml"
-    path.write_text('[gateway]\nlog = "xml"\nworkers = 2\n[service.s]\nlost = "nice"\n')
+    path.write_text('[gateway]\nlog = "xml"\nworkers = 0\n[service.s]\nlost = "nice"\n')
     said = ask("check", path)
     assert said.exit_code == 2
     assert said.stdout == ""
     assert said.stderr.splitlines() == [
-        f"{path}: [gateway] workers = 2: not yet: this version runs as one process, allowed is 1",
+        f'{path}: [gateway] workers = 0: allowed are 1 to 64, and "auto", one for each processor',
         f'{path}: [gateway] log = "xml": allowed are "text", "json", "none"',
         f'{path}: [service.s] lost = "nice": allowed are "strict", "redispatch"',
         f"{path}: [pool]: is missing; at least one [pool.NAME] is needed",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -29,6 +31,7 @@ from soapgate.core.routing import Terms
 from soapgate.core.scanner import ScanLimits
 from soapgate.core.services import match
 from soapgate.stores import url_problem
+from soapgate.tables import read
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs" / "configuration.rst"
@@ -348,6 +351,38 @@ def test_reading_a_configuration_loads_no_twisted():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout == b"False\n"
+
+
+# Workers
+
+
+def test_workers_are_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = '[pool.p]\nbackend = [{ name = "b1", url = "http://h" }]\n'
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3, 5})
+    assert parse(pool, "here").processes == 1
+    assert parse("[gateway]\nworkers = 4\n" + pool, "here").processes == 4
+    assert parse('[gateway]\nworkers = "auto"\n' + pool, "here").processes == 3
+
+
+def test_the_command_line_takes_the_place_of_keys_of_the_gateway(tmp_path: Path) -> None:
+    path = tmp_path / "gate.toml"
+    path.write_text('[pool.p]\nbackend = [{ name = "b1", url = "http://h" }]\n')
+    config = load(path, {"workers": 3})
+    assert (config.processes, config.overrides) == (3, {"workers": 3})
+    assert load(path).overrides == {}
+    with pytest.raises(ConfigError, match="workers = 0"):
+        load(path, {"workers": 0})
+
+
+def test_a_configuration_can_be_read_again_from_its_tables(tmp_path: Path) -> None:
+    path = tmp_path / "gate.toml"
+    path.write_text('[pool.p]\nbackend = [{ name = "b1", url = "http://h" }]\n')
+    config = load(path, {"workers": 2})
+    tables = json.loads(json.dumps(config.tables))
+    assert tables["gateway"] == {"workers": 2}
+    assert read(tables, "again").gateway == config.gateway
+    simply = simple(backends=["http://h"], workers=2, pins="lmdb:p")
+    assert read(json.loads(json.dumps(simply.tables)), "again") == simply
 
 
 @pytest.mark.parametrize("value", ["host", "forwarded", "https://gate.example", "http://[::1]:80/"])

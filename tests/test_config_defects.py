@@ -203,12 +203,22 @@ BAD = {
     ),
     # not yet
     "workers": (
-        "[gateway]\nworkers = 4\n",
-        "[gateway] workers = 4: not yet: this version runs as one process, allowed is 1",
+        "[gateway]\nworkers = 65\n",
+        '[gateway] workers = 65: allowed are 1 to 64, and "auto", one for each processor',
     ),
-    "workers auto": (
-        '[gateway]\nworkers = "auto"\n',
-        '[gateway] workers = "auto": not yet: this version runs as one process, allowed is 1',
+    "workers true": (
+        "[gateway]\nworkers = true\n",
+        '[gateway] workers = true: allowed are 1 to 64, and "auto", one for each processor',
+    ),
+    "workers with pins in memory": (
+        '[gateway]\nworkers = 2\npins = "memory:"\n',
+        "[gateway] workers = 2: pins in memory belong to one process; allowed is 1, or workers with"
+        ' pins = "lmdb:PATH", which they share',
+    ),
+    "workers auto with pins in memory": (
+        '[gateway]\nworkers = "auto"\npins = "memory:"\n',
+        '[gateway] workers = "auto": pins in memory belong to one process; allowed is 1, or workers'
+        ' with pins = "lmdb:PATH", which they share',
     ),
     "a grid of pins": (
         '[gateway]\npins = "hazelcast://h1:5701/c"\n',

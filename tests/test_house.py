@@ -34,9 +34,10 @@ ARROWS: tuple[tuple[str, set[str]], ...] = (
     ("twisted.plugins", {"soapgate.service"}),
     ("soapgate", {"soapgate"}),
 )
-# Nobody imports these two, but those who start the whole.
+# Nobody imports these, but those who start the whole; a worker is started as a program.
 TOP = {
     "soapgate.service": {"soapgate.cli", "twisted.plugins"},
+    "soapgate.worker": set(),
     "soapgate.cli": {"soapgate.__main__"},
 }
 

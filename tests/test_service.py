@@ -85,7 +85,7 @@ def test_no_limit_is_no_limit(build: Callable[..., House]) -> None:
     backend.says(ok()[:-1])
     house.passes(500)
     assert (asks.ended, backend.ended) == ("", "")
-    assert house.gateway._front.times.stalled == NEVER
+    assert house.gateway.staff.front.times.stalled == NEVER
     timeouts = [timeout for _, _, factory, timeout, _ in house.reactor.tcpClients
                 if getattr(factory, "_wrappedFactory", None) is not _SILENT]  # fmt: skip
     assert timeouts == [None]
@@ -232,6 +232,6 @@ def test_a_broken_loop_does_not_keep_it_from_ending_well(
 ) -> None:
     closed: list[bool] = []
     monkeypatch.setattr(house.gateway.store, "close", lambda: closed.append(True))
-    house.gateway._loops[0].stop()
+    house.gateway._syncing.stop()
     house.stop()
     assert closed == [True]

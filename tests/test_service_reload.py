@@ -27,14 +27,14 @@ def test_a_bad_file_changes_nothing_and_says_why(house: House, said: list[str], 
     client = house.client()
     backend = house.serve(client, post(), ok("s-1"))
     before = (
-        house.gateway._table, house.gateway._rules, house.gateway.services,
-        house.gateway._config, house.gateway._front.known,
+        house.gateway.staff.table, house.gateway.staff.rules, house.gateway.services,
+        house.gateway._config, house.gateway.staff.front.known,
     )  # fmt: skip
     members = dict(house.gateway.pools["shop"].members)
     assert not house.reload(text)
     after = (
-        house.gateway._table, house.gateway._rules, house.gateway.services,
-        house.gateway._config, house.gateway._front.known,
+        house.gateway.staff.table, house.gateway.staff.rules, house.gateway.services,
+        house.gateway._config, house.gateway.staff.front.known,
     )  # fmt: skip
     assert all(one is other for one, other in zip(before, after, strict=True))
     assert house.gateway.pools["shop"].members == members

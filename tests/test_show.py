@@ -55,6 +55,17 @@ def test_the_status_shows_the_gateway_and_each_backend():
         assert word in text
 
 
+def test_the_status_shows_workers_where_there_are_several():
+    one = {"number": 0, "pid": 4321, "state": "serving", "exchanges": 17,
+           "started": "2026-01-01T00:00:01.000Z"}  # fmt: skip
+    gone = {**one, "number": 1, "pid": None, "state": "gone", "exchanges": 0}
+    said = {"ready": True, "backends": [BACKEND]}
+    text = printed(show.status, {**said, "workers": [one, gone]}, width=120)
+    for word in ("up since", "4321", "serving", "17", "2026-01-01 00:00:01", "gone"):
+        assert word in text
+    assert "4321" not in printed(show.status, {**said, "workers": [one]}, width=120)
+
+
 def test_pins_show_whole_keys_and_where_they_lead():
     alias = {**PIN, "backend": None, "alias": "f" * 32, "expired": True}
     text = printed(show.pins, [PIN, alias, {**alias, "leads_to": "b7"}])

@@ -31,7 +31,7 @@ def test_every_table_must_be_one(name):
 
 def test_a_sequence_of_defects_is_told_whole():
     text = (
-        '[gateway]\nlisten = ["x"]\nworkers = 2\n[limits]\nid = "x"\n'
+        '[gateway]\nlisten = ["x"]\nworkers = "two"\n[limits]\nid = "x"\n'
         '[pool.p]\npolicy = "best"\nbackend = [ { name = "b1" } ]\n'
         '[service.s]\npool = "q"\nsessions = ["nope"]\nlost = 1\n[servis.t]\n'
     )

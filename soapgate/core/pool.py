@@ -200,9 +200,12 @@ class Member:
         self._health = health
         self._limit = backend.maxconn or sys.maxsize
         self._weight = backend.weight
-        self.full = self._inflight >= self._limit
-        self.load = (self._inflight + self._waiting) / backend.weight
+        self._weigh()
         self._turn()
+
+    def _weigh(self) -> None:
+        self.full = self._inflight >= self._limit
+        self.load = (self._inflight + self._waiting) / self._weight
 
     # What is so
 
@@ -252,6 +255,18 @@ class Member:
         self._turn()
         return True
 
+    @property
+    def streak(self) -> int:
+        """How many results in a row speak against `up`."""
+        return self._streak
+
+    def settle(self, up: bool, streak: int) -> None:
+        """Take what another process came to, where that one judges."""
+        self._streak = streak
+        if up != self._up:
+            self._up = up
+            self._turn()
+
     def _turn(self) -> None:
         self.accepts_pinned = self._up and self._admin != "maint"
         self.ready = self._up and self._admin == "ready"
@@ -267,6 +282,10 @@ class Member:
             self.full = True
             self._filled()
         return True
+
+    def admit(self) -> bool:
+        """Take a place for the first who waits for one; False if there is none for him."""
+        return self.enter()
 
     def leave(self) -> None:
         """Give a place back."""
@@ -414,9 +433,12 @@ class Pool:
     def _seat(self, backend: Backend) -> Member:
         member = self.members.get(backend.name)
         if member is None or member.backend.address != backend.address:
-            return Member(backend, self.health, self._forget, self._available.clear)
+            return self._enlist(backend)
         member.configure(backend, self.health)
         return member
+
+    def _enlist(self, backend: Backend) -> Member:
+        return Member(backend, self.health, self._forget, self._available.clear)
 
     def _forget(self) -> None:
         self._standing.clear()

@@ -9,7 +9,7 @@ tests would need all of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -23,6 +23,7 @@ from soapgate.core.services import Rule
 from soapgate.edge.health import Seen
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import CONTENT_TYPE, Metrics
+from soapgate.edge.workers import WorkerInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,21 @@ class View(Protocol):
     def keys(self) -> Keys: ...
 
     @property
-    def metrics(self) -> Metrics: ...
+    def metrics(self) -> Metrics:
+        """The counts, as of the last `gather`."""
+
+    def gather(self) -> Awaitable[object]:
+        """Bring `metrics` and `workers` up to date."""
+
+    def workers(self) -> list[WorkerInfo]:
+        """The processes that serve, as of the last `gather`."""
 
     def now(self) -> float:
         """Seconds since the epoch."""
 
     def ready(self) -> tuple[bool, list[str]]:
-        """Whether exchanges are served, and a sentence for each thing that stands against it."""
+        """Whether exchanges are served, and a sentence for each thing that stands against it, or
+        is not well though they are."""
 
     def set_admin(self, pool: Pool, member: Member, word: Admin) -> None:
         """Do what an operator said of a backend, and log it."""
@@ -120,6 +129,7 @@ class Refused(Exception):
 async def status(call: Call) -> Reply:
     """The gateway at a glance."""
     view = call.view
+    await view.gather()
     is_ready, reasons = view.ready()
     members = [member for pool in view.pools.values() for member in pool.members.values()]
     try:
@@ -139,8 +149,19 @@ async def status(call: Call) -> Reply:
             "inflight": sum(member.inflight for member in members),
             "exchanges": sum(view.metrics.exchanges.values()),
             "pins": pins,
+            "workers": [_worker(info) for info in view.workers()],
         }
     )
+
+
+def _worker(info: WorkerInfo) -> dict[str, object]:
+    return {
+        "number": info.number,
+        "pid": info.pid,
+        "state": info.state,
+        "started": iso(info.started),
+        "exchanges": info.exchanges,
+    }
 
 
 async def services(call: Call) -> Reply:
@@ -170,13 +191,15 @@ async def live(call: Call) -> Reply:
 
 
 async def ready(call: Call) -> Reply:
-    """Whether exchanges are served: 200, or 503 and why not."""
+    """Whether exchanges are served: 200, or 503 and why not. With 200 there may be reasons too: of
+    several workers, one that keeps ending."""
     is_ready, reasons = call.view.ready()
     return Reply({"ready": is_ready, "reasons": reasons}, 200 if is_ready else 503)
 
 
 async def metrics(call: Call) -> Reply:
     """The counts, as Prometheus reads them."""
+    await call.view.gather()
     return Reply(call.view.metrics.render(), content_type=CONTENT_TYPE)
 
 

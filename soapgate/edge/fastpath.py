@@ -75,8 +75,10 @@ class FastExchange(Exchange):
         upstream = dialer.take()
         if upstream is None:
             return False
+        if not dialer.member.enter():  # another process was quicker
+            dialer.put(upstream)
+            return False
         # nothing is in the way any more
-        dialer.member.enter()
         desk, head, downstream, record = self._desk, self._head, self._downstream, self._record
         metrics = desk.metrics
         metrics.requests += 1

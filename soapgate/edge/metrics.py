@@ -14,10 +14,10 @@ kept nowhere else.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -31,6 +31,7 @@ from prometheus_client.registry import Collector
 from soapgate.core.affinity import EVENTS
 from soapgate.core.pins import PinStore
 from soapgate.core.pool import ADMIN_WORDS, Pool
+from soapgate.edge.processes import Processes
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -59,6 +60,7 @@ COUNTS = (
     ("id_conflicts", "soapgate_id_conflicts", "Requests whose ids are pinned to two backends."),
     ("learn_conflicts", "soapgate_learn_conflicts", "Ids learned that another backend has."),
     ("foreign_cookies", "soapgate_foreign_cookies", "Affinity cookies that are not ours, ignored."),
+    ("worker_restarts", "soapgate_worker_restarts", "Workers that ended and were replaced."),
     ("log_lost", "soapgate_log_lines_lost", "Exchange log lines that could not be written."),
     # the counters of a SOAP router as WebLogic has them
     ("requests", "soapgate_router_requests", "Requests taken from clients."),
@@ -74,7 +76,8 @@ class Metrics:
 
     `connections_*` are how many are open now, `accepted`, `dialled` and `reused` how many there
     ever were; `*_read` and `*_sent` are octets. `pins` is the last count by service, set by whoever
-    counts; `store` is asked at a scrape what it evicted and refused.
+    counts; `store` is asked at a scrape what it evicted and refused. `workers` is how many
+    processes serve exchanges, `pids()` all processes of the gateway, this one ("self") first.
     """
 
     def __init__(
@@ -90,6 +93,9 @@ class Metrics:
         self.accepted = self.dialled = self.reused = 0
         self.downstream_read = self.downstream_sent = 0
         self.upstream_read = self.upstream_sent = 0
+        self.workers = 1
+        self.worker_restarts = 0
+        self.pids: Callable[[], Iterable[int | str]] = this_process
         self.pins: Mapping[str, int] = {}
         self.scopes: set[str] = set()
         self.store: PinStore | None = None
@@ -102,7 +108,7 @@ class Metrics:
         self.rewrites: dict[tuple[str, str], int] = {}  # service, word
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(Families(self))
-        ProcessCollector(registry=self._registry)
+        self._registry.register(Processes(lambda: self.pids()))
         self.reconcile(services, pools or {})
 
     def reconcile(
@@ -166,6 +172,11 @@ class Metrics:
         return service, route, reason
 
 
+def this_process() -> tuple[str, ...]:
+    """The processes of a gateway that is one."""
+    return ("self",)
+
+
 class Durations:
     """How long exchanges took: how many in each of `BUCKETS` and beyond, and seconds in all."""
 
@@ -196,6 +207,9 @@ class Families(Collector):
         yield from self._pins()
         yield from self._backends()
         yield from self._traffic()
+        yield GaugeMetricFamily(
+            "soapgate_workers", "Processes that serve exchanges.", value=self._metrics.workers
+        )
         for attribute, name, about in COUNTS:
             yield CounterMetricFamily(name, about, value=getattr(self._metrics, attribute))
         yield from self._last_failure()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from soapgate.core.pool import ADMIN_WORDS
+from soapgate.edge.workers import STATES as WORKER_STATES
 
 Json = dict[str, Any]
 
@@ -181,6 +182,14 @@ SCHEMAS: dict[str, Json] = {
         inflight=COUNT,
         exchanges=COUNT,
         pins=_or_null(COUNT),
+        workers=_list(_ref("Worker")),
+    ),
+    "Worker": _object(
+        number=COUNT,
+        pid=_or_null(COUNT),
+        state={"type": "string", "enum": list(WORKER_STATES)},
+        started=TIME,
+        exchanges=COUNT,
     ),
     "Service": _object(
         name=TEXT,

@@ -317,7 +317,7 @@ class Dialer:
         endpoint = backend_endpoint(self._reactor, self.member.backend, times.connect)
         self._secure = tls is not None
         self._endpoint = wrapClientTLS(tls, endpoint) if self._secure else endpoint
-        self._admit()
+        self.admit()
 
     # Places
 
@@ -344,15 +344,14 @@ class Dialer:
         """Give the place back, to the first who waits if anybody does."""
         self.member.leave()
         if self._queue:
-            self._admit()
+            self.admit()
 
-    def _admit(self) -> None:
+    def admit(self) -> None:
         """Hand the free places to who waits, before anybody else can ask for one."""
-        while self._queue and not self.member.full:
+        while self._queue and (self._queue[0].over or self.member.admit()):
             ticket = self._queue.popleft()
             if not ticket.over:
                 ticket.over = True
-                self.member.inflight += 1
                 ticket.exchange.resume(ticket, True)
 
     # Connections

@@ -41,7 +41,7 @@ from soapgate.stores.memory import MAX_PINS, WhenFull
 
 STEP_BYTES = 2**20  # the file grows by this or by a quarter, whichever is more
 PIN_BYTES = 512  # room in the file for a pin; measured are 105, after much use up to 200
-SHARE = 16  # processes that may bind between two counts without passing the cap
+SHARE = 64  # processes that may bind between two counts without passing the cap
 EVICT = 8  # pins evicted at most for one that is bound, when the cap was lowered
 RESERVE = 64  # pages kept free: LMDB writes on free pages only, even to delete; or an eighth
 

@@ -413,6 +413,27 @@ class CandidatesNeverGoStale(RuleBasedStateMachine):
 test_candidates_never_go_stale = CandidatesNeverGoStale.TestCase
 
 
+# Told by another process
+
+
+def test_a_member_settles_on_what_another_process_came_to() -> None:
+    pool = Pool("p", [backend("b1"), backend("b2")])
+    member = pool.members["b1"]
+    assert names(pool.candidates(None)) == ["b1", "b2"]
+    member.settle(up=False, streak=1)
+    assert (member.up, member.streak, member.accepts_pinned) == (False, 1, False)
+    assert names(pool.candidates(None)) == ["b2"]
+    assert member.mark(True)  # the second in a row
+    assert (member.up, member.streak) == (True, 0)
+
+
+def test_who_waits_is_admitted_to_a_free_place_only() -> None:
+    member = Member(backend("b1", maxconn=1))
+    assert member.admit()
+    assert not member.admit()
+    assert member.inflight == 1
+
+
 def test_another_policy_may_be_asked_without_taking_a_turn() -> None:
     pool = Pool("farm", [backend("b1"), backend("b2")])
 

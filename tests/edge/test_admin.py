@@ -23,6 +23,7 @@ from soapgate.edge.admin import BODY_BYTES, DROPPED_BYTES, KEPT_BYTES, ROUTES, m
 from soapgate.edge.adminapi import ServiceInfo
 from soapgate.edge.health import Seen
 from soapgate.edge.metrics import Metrics
+from soapgate.edge.workers import WorkerInfo
 from soapgate.stores.memory import MemoryStore
 
 NOW = 1_700_000_000.0
@@ -50,6 +51,12 @@ class Gateway:
 
     def now(self) -> float:
         return NOW
+
+    async def gather(self) -> None:
+        """Its counts are up to date."""
+
+    def workers(self) -> list[WorkerInfo]:
+        return [WorkerInfo(0, 41, "serving", NOW - 60, 3)]
 
     def ready(self) -> tuple[bool, list[str]]:
         return not self.reasons, self.reasons

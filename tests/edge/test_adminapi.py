@@ -17,6 +17,7 @@ from soapgate.edge import adminapi
 from soapgate.edge.adminapi import Call, Refused, Reply, ServiceInfo
 from soapgate.edge.health import Seen
 from soapgate.edge.metrics import CONTENT_TYPE, Metrics
+from soapgate.edge.workers import WorkerInfo
 
 NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 
@@ -53,9 +54,16 @@ class Gateway:
         self.services = {"shop": service("shop", "worker"), "bank": service("bank")}
         self.store = Pins()
         self.metrics = Metrics(self.services, self.pools)
+        self.gathered = 0
         self.reasons: list[str] = []
         self.changes: list[tuple[str, str, str]] = []
         self.probes: dict[tuple[str, str], Seen] = {}
+
+    async def gather(self) -> None:
+        self.gathered += 1
+
+    def workers(self) -> list[WorkerInfo]:
+        return [WorkerInfo(0, 41, "serving", NOW - 60, 2), WorkerInfo(1, None, "gone", NOW, 0)]
 
     def now(self) -> float:
         return NOW
@@ -100,8 +108,30 @@ def test_the_status_is_the_gateway_at_a_glance(gateway):
         "backends_up": 1,
         "inflight": 4,
         "exchanges": 2,
+        "workers": [
+            {
+                "number": 0,
+                "pid": 41,
+                "state": "serving",
+                "started": "2023-11-14T22:12:20.000Z",
+                "exchanges": 2,
+            },
+            {
+                "number": 1,
+                "pid": None,
+                "state": "gone",
+                "started": "2023-11-14T22:13:20.000Z",
+                "exchanges": 0,
+            },
+        ],
         "pins": 7,
     }
+    assert gateway.gathered == 1
+
+
+def test_the_metrics_are_gathered_before_they_are_told(gateway):
+    assert gateway.ask(adminapi.metrics).content_type == CONTENT_TYPE
+    assert gateway.gathered == 1
 
 
 def test_the_status_is_told_without_a_store(gateway):

@@ -26,6 +26,7 @@ from soapgate.edge.adminapi import Call, ServiceInfo
 from soapgate.edge.health import Seen
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
+from soapgate.edge.workers import WorkerInfo
 from soapgate.stores.memory import MemoryStore
 
 DOCUMENT = openapi.document(ROUTES, "1.2.3")
@@ -147,6 +148,10 @@ def view() -> Any:
     pools = {"farm": Pool("farm", [Backend.parse(f"b{n}", f"http://h:{n}") for n in (1, 2)])}
     lifetime = Lifetime(idle=1800, max_age=86400)
     shop = ServiceInfo("shop", "farm", Rule("shop"), ("wsrm",), Terms(), lifetime, "shop")
+
+    async def gathered() -> None:
+        """Nothing is to be gathered."""
+
     view = SimpleNamespace(
         version="1.2.3",
         started=now - 60,
@@ -158,6 +163,8 @@ def view() -> Any:
         store=MemoryStore(),
         keys=Keys(b"k" * 32),
         metrics=Metrics(["shop"], pools),
+        gather=gathered,
+        workers=lambda: [WorkerInfo(0, 7, "serving", now, 3), WorkerInfo(1, None, "gone", now, 0)],
         ready=lambda: (False, ["no backend is up"]),
         set_admin=lambda pool, member, word: setattr(member, "admin", word),
         last_probe=lambda pool, name: Seen(False, "refused", now, 0.001) if name == "b1" else None,

@@ -201,5 +201,5 @@ class House:
     @property
     def open(self) -> set[Any]:
         """Connections to backends."""
-        pools = self.gateway._pools.values()
-        return {one for pool in pools for dialer in pool.dialers.values() for one in dialer.open}
+        pools = self.gateway.staff.dialers.values()
+        return {one for dialers in pools for dialer in dialers.values() for one in dialer.open}

@@ -1,0 +1,84 @@
+"""What serves exchanges, put together; what it does in a whole gateway is in test_service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gate import FILE, House, ok, post
+
+from soapgate.config import load
+from soapgate.core.errors import ConfigError
+from soapgate.core.policies import LeastRequests
+from soapgate.core.pool import Pool
+from soapgate.serving import make_store, prepare, renew
+
+
+def written(tmp_path: Path, text: str = FILE) -> Path:
+    path = tmp_path / "gate.toml"
+    path.write_text(text)
+    return path
+
+
+def test_what_can_fail_fails_before_anything_changes(tmp_path: Path) -> None:
+    text = FILE.replace("http://10.0.0.2", "https://10.0.0.2")
+    config = load(written(tmp_path, text + '[pool.shop.tls]\nca = "missing.pem"\n'))
+    with pytest.raises(ConfigError, match=r"missing.pem"):
+        prepare(config)
+
+
+def test_a_configuration_prepared_has_a_plan_for_each_service(tmp_path: Path) -> None:
+    prepared = prepare(load(written(tmp_path)))
+    assert prepared.plans.keys() == {"shop"}
+    assert prepared.tls == {"shop": {}}
+
+
+def test_the_store_lies_beside_the_file(tmp_path: Path) -> None:
+    text = FILE.replace('"memory:"', '"lmdb:var/pins"')
+    store = make_store(load(written(tmp_path, text)))
+    assert (tmp_path / "var/pins/key").exists()
+    store.close()
+
+
+def test_pools_follow_the_configuration(tmp_path: Path) -> None:
+    pools: dict[str, Pool] = {}
+    renew(pools, load(written(tmp_path)), Pool)
+    shop, b1 = pools["shop"], pools["shop"].members["b1"]
+    b1.admin = "drain"
+    bank = '[pool.bank]\nbackend = [{ name = "b9", url = "http://10.0.0.9" }]\n'
+    more = FILE.replace("[pool.shop]", f'{bank}[pool.shop]\npolicy = "least_requests"')
+    renew(pools, load(written(tmp_path, more)), Pool)
+    assert (pools["shop"], pools["shop"].members["b1"], b1.admin) == (shop, b1, "drain")
+    assert isinstance(shop.policy(None), LeastRequests)
+    assert pools["bank"].members.keys() == {"b9"}
+    renew(pools, load(written(tmp_path)), Pool)
+    assert pools.keys() == {"shop"}
+
+
+def test_a_look_lets_in_who_waits(build: Callable[..., House]) -> None:
+    """Where places are shared, another process may have freed one."""
+    bound = 'url = "http://10.0.0.1:80", maxconn = 1'
+    text = FILE.replace('url = "http://10.0.0.1:80"', bound)
+    text = text.replace('{ name = "b2", url = "http://10.0.0.2:80" },', "")
+    house = build(text).start()
+    member = house.gateway.pools["shop"].members["b1"]
+    assert member.enter()  # by whomever
+    client = house.client()
+    client.says(post())
+    assert member.waiting == 1
+    house.gateway.staff.look()
+    assert member.waiting == 1
+    member.leave()
+    house.gateway.staff.look()
+    assert (member.waiting, member.inflight) == (0, 1)
+    house.backend().says(ok("s-1"))
+    assert client.heard() == ok("s-1")
+
+
+def test_one_process_is_its_own_worker(house: House) -> None:
+    client = house.client()
+    house.serve(client, post(), ok())
+    (worker,) = house.gateway.workers()
+    assert (worker.number, worker.state, worker.exchanges) == (0, "serving", 1)
+    assert worker.started == house.gateway.started
