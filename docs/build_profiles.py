@@ -19,7 +19,7 @@ from soapgate.core.ns import PREFIXES
 from soapgate.core.profiles import Profile, catalogue
 
 PAGE = Path(__file__).with_name("profiles.rst")
-USES = ("lookup", "bind", "learn", "end")
+USES = ("lookup", "bind", "learn", "end", "expires", "sent", "reply_to")
 
 
 def profile_table(profiles: Mapping[str, Profile] | None = None) -> str:
@@ -65,10 +65,7 @@ def _places(profile: Profile) -> str:
     for use in USES:
         for location in getattr(profile, use):
             lines.append(f"| {use} ``{location.text}``")
-    if profile.value != "text":
-        lines.append(f'| an id is its name and its text (``value = "{profile.value}"``)')
-    if profile.unknown is not None:
-        lines.append(f'| ``unknown = "{profile.unknown}"``, whatever the service says')
+    lines += [f"| {key}: ``{text}``" for key, text in profile.rules]
     return "\n".join(lines)
 
 

@@ -223,15 +223,17 @@ def _progress(files: Sequence[Path]) -> Iterable[Path]:
 @main.command()
 @click.argument("name", required=False)
 @click.option("-c", "--config", type=_file, help="With the profiles of this file.")
-def profiles(name: str | None, config: Path | None) -> None:
+@click.option("--toml", is_flag=True, help="Print a built-in one for a configuration, to change.")
+def profiles(name: str | None, config: Path | None, *, toml: bool) -> None:
     """List the session profiles, or explain the one called NAME.
 
     \b
     soapgate profiles
     soapgate profiles wsrm
+    soapgate profiles spyne-header --toml
     """
     from soapgate import show
-    from soapgate.core.profiles import catalogue
+    from soapgate.core.profiles import catalogue, catalogue_text
     from soapgate.problems import unknown_name
 
     own = _settings(config).profile if config is not None else {}
@@ -241,6 +243,8 @@ def profiles(name: str | None, config: Path | None) -> None:
     }
     if name is None:
         show.profiles(_console(), [(one, states[key]) for key, one in known.items()])
+    elif toml and name in catalogue():
+        click.echo(catalogue_text(name), nl=False)
     elif name in known:
         show.profile(_console(), known[name], states[name])
     else:

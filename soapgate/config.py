@@ -13,6 +13,7 @@ and sizes bytes from here on. The small properties at the models turn them into 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,12 +58,6 @@ def _members(value: object) -> object:
     return _only(value, "static", 'not yet: backends are those of the file, allowed is "static"')
 
 
-def _on_restart(value: object) -> object:
-    if value == "drop":
-        raise ValueError('not yet: a backend that returns serves its pins again, allowed is "keep"')
-    return _only(value, "keep", 'allowed is "keep"')
-
-
 def _pins(value: object) -> object:
     if isinstance(value, str):
         if value == "memory:" or (value.startswith("lmdb:") and len(value) > len("lmdb:")):
@@ -82,6 +77,12 @@ def _some(value: object) -> object:
 def _local(value: str) -> str:
     if not units.is_local(value):
         raise ValueError('allowed is loopback, as in "tcp:9900:interface=127.0.0.1", or "unix:..."')
+    return value
+
+
+def _cookie(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", value):
+        raise ValueError("allowed is the name of a cookie, at most 64 characters")
     return value
 
 
@@ -264,7 +265,7 @@ class PoolConfig(Table):
     members: Annotated[str, BeforeValidator(_members)] = "static"
     tls: TlsConfig = TlsConfig()
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
-    on_restart: Annotated[str, BeforeValidator(_on_restart)] = "keep"
+    on_restart: Literal["keep", "drop"] = "keep"
 
     @property
     def probe(self) -> Health:
@@ -301,7 +302,11 @@ class ServiceConfig(Table):
     idle: PositiveDuration = 1800.0
     max_age: PositiveDuration = 86400.0
     lost: Literal["strict", "redispatch"] = "strict"
-    unknown: Literal["balance", "fault"] = "balance"
+    keep_ended: Duration = 5.0  # acknowledgements trail behind an end by a round trip or two
+    unknown: Literal["balance", "fault", "hash"] = "balance"
+    scope: Name | None = None  # None: the service's own name
+    callbacks: Annotated[tuple[Name, ...], _list, BeforeValidator(units.one_or_more)] = ()
+    affinity_cookie: Annotated[str, BeforeValidator(_cookie)] | None = None
     idempotent: Words = ()
     fast_infoset: Literal["hide", "pass"] = "hide"
     explain_header: bool = False
@@ -317,7 +322,7 @@ class ServiceConfig(Table):
     @property
     def lifetime(self) -> Lifetime:
         """How long its pins live."""
-        return Lifetime(idle=self.idle, max_age=self.max_age)
+        return Lifetime(idle=self.idle, max_age=self.max_age, keep_ended=self.keep_ended)
 
     @property
     def known_addresses(self) -> tuple[Address, ...]:
@@ -367,6 +372,7 @@ class Config:
                 terms=self.terms_for(name),
                 limits=self.limits.scan,
                 policy=self.pool_of(name).policy,
+                scope=self.scope_of(name),
             )
             for name, service in self.service.items()
         )
@@ -380,6 +386,19 @@ class Config:
     def pool_of(self, service: str) -> PoolConfig:
         """The pool a service chooses from."""
         return self.pool[self.service[service].pool or ""]
+
+    def scope_of(self, service: str) -> str:
+        """The scope of a service's pins: its own name, or the one it shares."""
+        return self.service[service].scope or service
+
+    def senders_for(self, service: str) -> tuple[Profile, ...]:
+        """The profiles that say which messages going out by a service are answered by another."""
+        return tuple(
+            profile
+            for name in self.service[service].callbacks
+            for profile in self.profiles_for(name)
+            if profile.sent
+        )
 
     def terms_for(self, service: str) -> Terms:
         """What `route` asks of a service, its profiles' own answers to unknown ids included."""

@@ -34,8 +34,6 @@ LATER: dict[tuple[str, ...], str] = {
     ("pool", "*", "health", "path"): "health is a TCP connect",
     ("pool", "*", "health", "soap"): "health is a TCP connect",
     ("pool", "*", "health", "expect"): "health is a TCP connect",
-    ("service", "*", "affinity_cookie"): "the gateway issues no cookie of its own",
-    ("service", "*", "scope"): "the ids of every service are its own",
 }
 
 _TYPES = {

@@ -26,6 +26,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 
 import soapgate
+from soapgate import assembly
 from soapgate.config import Config, load
 from soapgate.core.errors import ConfigError, SoapgateError
 from soapgate.core.explained import View
@@ -177,7 +178,7 @@ class Gateway(TwistedService):
         renew(self._pools, config, self.staff.make_pool)
         applied = self.staff.apply(prepared, self._pools)
         self.services = {name: self._info(name) for name in config.service}
-        self._sweeper.use({name: one.lifetime for name, one in config.service.items()})
+        self._sweeper.use(assembly.lifetimes_of(config))
         self._probes.watch(self._pools)
         return applied
 
@@ -190,7 +191,7 @@ class Gateway(TwistedService):
             tuple(profile.name for profile in self._config.profiles_for(name)),
             config.terms,
             config.lifetime,
-            name,
+            self._config.scope_of(name),
         )
 
     # What the admin side asks
@@ -266,6 +267,8 @@ class Gateway(TwistedService):
             "backend {pool}/{name} is {state}",
             pool=pool.name, name=member.name, state="up" if member.up else "down",
         )  # fmt: skip
+        if member.up and (scopes := assembly.scopes_of(self._config, pool.name)):
+            self._sweeper.forget(scopes, member.name)
 
     # Life
 

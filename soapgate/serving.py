@@ -23,8 +23,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from soapgate.assembly import affinity_of, callbacks_of, cookie_of, lifetimes_of, plans_of
 from soapgate.config import Config, PoolConfig
-from soapgate.core.affinity import Affinity
 from soapgate.core.errors import ConfigError
 from soapgate.core.pins import Keys, PinStore
 from soapgate.core.plan import Plan
@@ -61,11 +61,10 @@ class Prepared:
 
 def prepare(config: Config) -> Prepared:
     """Do what can fail of making a configuration real; changes nothing. Raises SoapgateError."""
-    limits = config.limits.scan
     return Prepared(
         config,
         {name: _tls(config, pool) for name, pool in config.pool.items()},
-        {name: Plan(config.profiles_for(name), limits) for name in config.service},
+        plans_of(config),
     )
 
 
@@ -139,7 +138,7 @@ class Serving:
         self.dialers: dict[str, dict[str, Dialer]] = {}  # by pool and backend
         self.table: Mapping[str, Service] = {}
         self.rules: tuple[Rule, ...] = config.rules
-        self._oversized_before = 0
+        self._absent_before = (0, 0)
         self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, flipped)
         self.front = front(
             partial(FastExchange if gateway.fast_path else Exchange, self._desk),
@@ -163,14 +162,12 @@ class Serving:
             for dialer in self.dialers.pop(name).values():
                 dialer.close()
         self.front.use(_downstream_times(config), config.limits.heads, config.limits.connections)
-        self._oversized_before = self._oversized()
+        self._absent_before = self._absent()
         self._count_shapes()
-        self.table = {
-            name: self._service(name, plan, pools) for name, plan in prepared.plans.items()
-        }
+        self.table = {name: self._service(name, prepared.plans, pools) for name in prepared.plans}
         self.rules = config.rules
         self._desk.tables = self.table
-        self.metrics.reconcile(config.service, pools)
+        self.metrics.reconcile(config.service, pools, lifetimes_of(config))
 
     def _dial(self, pool: Pool, tls: Mapping[str, Any]) -> None:
         times = _upstream_times(self._config)
@@ -190,22 +187,15 @@ class Serving:
         for backend in [one for one in dialers if one not in pool.members]:
             dialers.pop(backend).close()
 
-    def _service(self, name: str, plan: Plan, pools: Mapping[str, Pool]) -> Service:
+    def _service(self, name: str, plans: Mapping[str, Plan], pools: Mapping[str, Pool]) -> Service:
+        pinning = (self._store, self.keys, self.metrics.pin_events)
         config = self._config.service[name]
         pool = pools[config.pool or ""]
         limits = self._config.limits
-        affinity = Affinity(
-            self._store,
-            self.keys,
-            name,
-            config.lifetime,
-            plan.order,
-            self.metrics.pin_events,
-        )
         return Service(
             name,
-            plan,
-            affinity,
+            plans[name],
+            affinity_of(self._config, name, plans[name], *pinning),
             pool,
             self.dialers[pool.name],
             self._config.terms_for(name),
@@ -216,6 +206,8 @@ class Serving:
             max_body=limits.max_body,
             keep=limits.keep_for_retry,
             hide_fast_infoset=config.fast_infoset == "hide",
+            callbacks=callbacks_of(self._config, name, plans, pools, *pinning),
+            cookie=cookie_of(self._config, name, self._store.secret),
             explain=config.explain_header,
             fast=self._config.gateway.fast_path,
             addresses=Addresses(
@@ -254,7 +246,7 @@ class Serving:
     def count(self) -> None:
         """Bring those metrics up to date that others count."""
         self.metrics.log_lost = self._log.lost
-        self.metrics.oversized_ids = self._oversized()
+        self.metrics.oversized_ids, self.metrics.unreadable_ids = self._absent()
         self._count_shapes()
 
     def _count_shapes(self) -> None:
@@ -267,11 +259,14 @@ class Serving:
                         held[(name, side, word)] = held.get((name, side, word), 0) + count
                 shapes.hits = shapes.misses = 0
 
-    def _oversized(self) -> int:
-        """Over-long ids so far, those that the plans of earlier files met included."""
+    def _absent(self) -> tuple[int, int]:
+        """Over-long and unreadable ids so far, with those that plans of earlier files met."""
         plans = [service.plan for service in self.table.values()]
-        return self._oversized_before + sum(
-            plan.request.oversized + plan.response.oversized for plan in plans
+        watches = [watch for plan in plans for watch in (plan.request, plan.response)]
+        oversized, unreadable = self._absent_before
+        return (
+            oversized + sum(watch.oversized for watch in watches),
+            unreadable + sum(watch.unreadable for watch in watches),
         )
 
     # Life

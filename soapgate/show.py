@@ -23,6 +23,19 @@ USES = {
     "bind": "looked up in requests, bound when new",
     "learn": "learnt from responses",
     "end": "ends the session",
+    "expires": "says when it expires",
+    "sent": "ids of messages that backends send out",
+    "reply_to": "where the answers to those go",
+}
+RULES = {
+    "value": "makes an id of what is found",
+    "role": "only header blocks for these",
+    "action": "only in messages with this action",
+    "soap": "only in this version of SOAP",
+    "unknown": "whatever the service says of unknown ids",
+    "unknown_fault": "in whose terms a fault for one is told",
+    "ends": "what an end of one ends",
+    "life": "how long one is known at most",
 }
 
 
@@ -81,6 +94,10 @@ def profile(console: Console, one: Profile, state: str) -> None:
             console.print(Text(use, style="bold") + Text(f"  {meaning}", style="dim"))
             for location in locations:
                 console.print(Padding(Text(location.text, overflow="fold"), (0, 0, 0, 2)))
+    for key, text in one.rules:
+        console.print()
+        console.print(Text(key, style="bold") + Text(f"  {RULES[key]}", style="dim"))
+        console.print(Padding(Text(text, overflow="fold"), (0, 0, 0, 2)))
 
 
 def status(console: Console, said: Mapping[str, Any]) -> None:

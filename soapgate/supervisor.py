@@ -21,6 +21,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
 
+from soapgate.assembly import lifetimes_of
 from soapgate.config import Config
 from soapgate.core.pins import PinStore
 from soapgate.core.pool import Member, Pool
@@ -86,7 +87,7 @@ class Supervisor:
         self._pools = pools
         self._rows.keep(pools.values())
         for metrics in (self.own, self._gone):
-            metrics.reconcile(config.service, pools)
+            metrics.reconcile(config.service, pools, lifetimes_of(config))
         self._sum()
         return succeed(None) if self._crew is None else self._crew.apply(self._told)
 

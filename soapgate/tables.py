@@ -25,7 +25,7 @@ from soapgate.config import (
     Timeouts,
 )
 from soapgate.core.errors import ConfigError
-from soapgate.core.locations import check_namespace
+from soapgate.core.paths import check_namespace
 from soapgate.core.profiles import Profile, catalogue, read_profile
 from soapgate.core.services import shadowed
 from soapgate.problems import Place, Problems, among, unknown_name, unknown_table
@@ -36,7 +36,7 @@ TABLES = ("gateway", "limits", "timeouts", "namespaces", "pool", "service", "pro
 BY_ADDRESS = ("jaxws-stateful", "onvif-pullpoint", "salesforce", "ws-eventing")
 
 _PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)  # NCName, its ASCII part
-_PROFILE_KEY = re.compile(r"key '([a-z]+(?:\.[\w.-]+)?)(?:\[(\d+)\])?': ")
+_PROFILE_KEY = re.compile(r"key '([a-z_]+(?:\.[\w.-]+)?)(?:\[(\d+)\])?': ")
 
 Model = TypeVar("Model", bound=Table)
 
@@ -83,6 +83,8 @@ class _Reader:
         for service_name, service in services.items():
             self._check_service(service_name, service)
         config = replace(config, service=services)
+        if not self._problems.lines:
+            self._check_sharing(config)
         for dead, earlier in shadowed(config.rules):
             self._problems.say(
                 ("service", dead), f"is never reached: [service.{earlier}] above it takes all"
@@ -245,6 +247,33 @@ class _Reader:
             )
         self._check_sessions(name, service.sessions or ())
 
+    def _check_sharing(self, config: Config) -> None:
+        """What services have in common: scopes, callbacks, the names of cookies."""
+        first: dict[str, str] = {}
+        for name, service in config.service.items():
+            other = first.setdefault(config.scope_of(name), name)
+            if service.lifetime != config.service[other].lifetime:
+                self._problems.say(
+                    ("service", name, "scope"),
+                    f"is that of [service.{other}]: idle, max_age and keep_ended must be equal",
+                    config.scope_of(name),
+                )
+            for number, target in enumerate(service.callbacks):
+                self._check_callback(config, ("service", name, "callbacks", number), target)
+            cookie = service.affinity_cookie
+            if cookie and f"cookie:{cookie}" in _cookies_of(config, name):
+                self._problems.say(
+                    ("service", name, "affinity_cookie"), "one of its profiles reads it", cookie
+                )
+
+    def _check_callback(self, config: Config, path: Place, target: str) -> None:
+        if target not in config.service:
+            self._problems.say(path, unknown_name("service", target, config.service), target)
+        elif not any(profile.sent for profile in config.profiles_for(target)):
+            self._problems.say(
+                path, "none of its sessions says what was sent; name wsa-async there", target
+            )
+
     def _check_sessions(self, name: str, sessions: Iterable[str]) -> None:
         known = {*catalogue(), *self._table("profile")}
         seen = set()
@@ -255,6 +284,14 @@ class _Reader:
             elif profile not in known:
                 self._problems.say(path, unknown_name("profile", profile, known), profile)
             seen.add(profile)
+
+
+def _cookies_of(config: Config, service: str) -> set[str]:
+    return {
+        location.text
+        for profile in config.profiles_for(service)
+        for location in (*profile.lookup, *profile.bind, *profile.learn)
+    }
 
 
 def _not_namespaces(prefix: str, value: object) -> str:

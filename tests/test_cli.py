@@ -15,6 +15,7 @@ from click.testing import CliRunner
 import soapgate
 from soapgate import remote
 from soapgate.cli import main
+from soapgate.core.profiles import catalogue
 
 GOOD = """
 [gateway]
@@ -206,6 +207,35 @@ def test_check_remarks_on_what_is_probably_not_meant(ask, good):
 
 
 # -- profiles
+
+USES = ("lookup", "bind", "learn", "end", "expires", "sent", "reply_to")
+
+
+def test_a_profile_is_printed_for_a_configuration_to_be_changed(ask, tmp_path):
+    said = ask("profiles", "spyne-header", "--toml").output
+    pool = '[pool.p]\nbackend = [ { name = "b1", url = "http://127.0.0.1:9001" } ]\n'
+    config = tmp_path / "gateway.toml"
+    config.write_text(f'{pool}[service.s]\nsessions = ["spyne-header"]\n{said}')
+    assert ask("check", config).exit_code == 0
+
+
+def test_every_profile_is_explained_with_all_its_locations(ask):
+    for name, profile in catalogue().items():
+        said = ask("profiles", name)
+        assert said.exit_code == 0, name
+        shown = "".join(said.output.split())
+        for use in USES:
+            assert use in said.output or not getattr(profile, use)
+            for location in getattr(profile, use):
+                assert "".join(location.text.split()) in shown
+        for key, text in profile.rules:
+            assert key in said.output
+            assert "".join(text.split()) in shown
+
+
+def test_what_holds_for_all_ids_of_a_profile_is_said(ask):
+    assert 'before:"-"' in ask("profiles", "virtualbox").output
+    assert "wsrm/200702/CreateSequence" in ask("profiles", "wsrm-create").output
 
 
 def test_profiles_are_listed_with_their_state(ask, good):

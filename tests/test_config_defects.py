@@ -233,18 +233,36 @@ BAD = {
         '[pool.q]\nbackend = [ { name = "a", url = "http://h" } ]\nmembers = "leases"\n',
         '[pool.q] members = "leases": not yet: backends are those of the file, allowed is "static"',
     ),
-    "drop on restart": (
-        '[pool.q]\nbackend = [ { name = "a", url = "http://h" } ]\non_restart = "drop"\n',
-        '[pool.q] on_restart = "drop": not yet: a backend that returns serves its pins again,'
-        ' allowed is "keep"',
-    ),
     "health by soap": (
         '[pool.q]\nbackend = [ { name = "a", url = "http://h" } ]\nhealth = { path = "/h" }\n',
         '[pool.q] health.path = "/h": not yet: health is a TCP connect',
     ),
-    "an affinity cookie": (
-        '[service.s]\naffinity_cookie = "X"\n',
-        '[service.s] affinity_cookie = "X": not yet: the gateway issues no cookie of its own',
+    "a cookie without a name": (
+        '[service.s]\naffinity_cookie = "a b"\n',
+        '[service.s] affinity_cookie = "a b": allowed is the name of a cookie, at most 64'
+        " characters",
+    ),
+    "an affinity cookie that a profile reads": (
+        '[service.s]\nsessions = ["http-cookie"]\naffinity_cookie = "JSESSIONID"\n',
+        '[service.s] affinity_cookie = "JSESSIONID": one of its profiles reads it',
+    ),
+    "one scope, two lifetimes": (
+        '[service.a]\npath = "/a"\n[service.b]\nscope = "a"\nidle = "1m"\n',
+        '[service.b] scope = "a": is that of [service.a]: idle, max_age and keep_ended must be'
+        " equal",
+    ),
+    "callbacks of nobody": (
+        '[service.s]\ncallbacks = "t"\n',
+        '[service.s] callbacks[0] = "t": unknown service; allowed are "s"',
+    ),
+    "callbacks without what was sent": (
+        '[service.s]\ncallbacks = "s"\n',
+        '[service.s] callbacks[0] = "s": none of its sessions says what was sent; name wsa-async'
+        " there",
+    ),
+    "a life that is none": (
+        '[profile.x]\nlookup = ["cookie:A"]\nlife = "ages"\n',
+        "[profile.x] life: 'ages' is not allowed; it wants a duration, for example \"60s\"",
     ),
     "a public address that is none": (
         "[service.s]\npublic_address = 'gate'\n",

@@ -75,6 +75,17 @@ def test_over_long_ids_are_counted_across_reloads(house: House) -> None:
     assert house.gateway.metrics.oversized_ids == 2
 
 
+def test_texts_no_id_could_be_made_of_are_counted(house: House) -> None:
+    assert house.reload(FILE.replace("Header/shop:Session/@id", "Header/shop:Session/@id | base64"))
+    client = house.client()
+    house.serve(client, post("####"), ok())
+    house.passes(1)
+    assert house.gateway.metrics.unreadable_ids == 1
+    assert house.reload()
+    house.passes(1)
+    assert house.gateway.metrics.unreadable_ids == 1
+
+
 def test_members_that_stay_keep_their_state(house: House) -> None:
     pool = house.gateway.pools["shop"]
     stays = pool.members["b1"]

@@ -1,4 +1,4 @@
-"""Reads session ids from HTTP: cookies, Set-Cookie, path parameters and the query.
+"""Reads session ids from HTTP: cookies, Set-Cookie, path parameters, the query, the whole target.
 
 The one rule: junk is skipped, never refused. Cookies are read as clients write them, not as
 RFC 6265 wishes: quoted and not (one id either way), with `$Version` and `$Path` (RFC 2965; gSOAP
@@ -87,6 +87,43 @@ def query(target: bytes) -> Iterator[tuple[str, str]]:
         name, _, value = piece.replace(b"+", b" ").partition(b"=")
         if name:
             yield text(unquote_to_bytes(name)), text(unquote_to_bytes(value)).strip()
+
+
+def target(raw: bytes) -> str:
+    """A request target as an id: path and query, written in one way (RFC 3986 6.2.2: percent
+    encoding in upper case, none for unreserved characters), without an authority (RFC 9112
+    3.2.2). "" for the bare root, which is everybody's."""
+    found = _ABSOLUTE.match(raw)
+    if found is not None:
+        raw = raw[found.end() :]
+    raw = raw.partition(b"#")[0]
+    if raw[:1] == b"?":
+        raw = b"/" + raw  # RFC 3986 6.2.3: an empty path is the root
+    if raw[:1] != b"/" or raw == b"/":
+        return ""
+    return _OCTETS.sub(_octet, raw).decode("ascii")
+
+
+def target_of_address(address: str) -> str:
+    """The same of an address in a message, if it is an absolute URL somebody may serve; the
+    addresses that specifications define (anonymous, none) are nobody's."""
+    raw = address.encode("utf-8", "replace")
+    found = _ABSOLUTE.match(raw)
+    if found is None or found[1].lower() in _DEFINED:
+        return ""
+    return target(raw)
+
+
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
+_DEFINED = frozenset((b"www.w3.org", b"schemas.xmlsoap.org", b"docs.oasis-open.org"))
+_OCTETS = re.compile(rb"%[0-9A-Fa-f]{2}|[^!$&-;=?@A-Z_a-z~]")
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def _octet(found: re.Match[bytes]) -> bytes:
+    raw = found[0]
+    octet = int(raw[1:], 16) if len(raw) == 3 else raw[0]
+    return bytes((octet,)) if octet in _UNRESERVED else b"%%%02X" % octet
 
 
 _Pair = tuple[str, str | None]

@@ -36,6 +36,7 @@ from soapgate.core.explained import (
     View,
 )
 from soapgate.core.hints import why_nothing
+from soapgate.core.locations import End
 from soapgate.core.pins import Keys
 from soapgate.core.profiles import HttpFacts, Plan, Profile, RequestWatch, ResponseWatch
 from soapgate.core.scanner import Found, Scanned, Scanner
@@ -234,7 +235,12 @@ class _Reader:
 
     def _looked(self, profile: Profile, direction: Direction, found: Sequence[Found]) -> Looked:
         uses = ("lookup", "bind", "end") if direction == "request" else ("learn", "end")
-        wanted = [(use, location.text) for use in uses for location in getattr(profile, use)]
+        wanted = [
+            (use, location.text)
+            for use in uses
+            for location in getattr(profile, use)
+            if not isinstance(location, End) or location.way in (None, direction)
+        ]
         own = [one for one in found if one.profile == profile.name]
         # a cookie that is taken back ends a session at the place where it was learnt
         wanted += dict.fromkeys(

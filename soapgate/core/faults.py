@@ -156,7 +156,7 @@ def answer(
     fields = [("Content-Type", content_type)]
     if rule.retry:
         fields.append(("Retry-After", str(retry_after)))
-    document = compose(rule, _text(_shorten(detail)), _addressing(relates_to))
+    document = compose(rule, text(_shorten(detail)), _addressing(relates_to))
     return Answer(rule.status, rule.phrase, tuple(fields), document.encode())
 
 
@@ -166,7 +166,7 @@ def _soap11(rule: Rule, detail: str, header: str) -> str:
         '<?xml version="1.0" encoding="utf-8"?>\n'
         f'<soap:Envelope xmlns:soap="{ns.SOAP11}">{header}<soap:Body><soap:Fault>'
         f"<faultcode>soap:{code}</faultcode>"
-        f"<faultstring>{_text(rule.sentence)}</faultstring>"
+        f"<faultstring>{text(rule.sentence)}</faultstring>"
         f"<detail>{_detail(rule, detail)}</detail>"
         "</soap:Fault></soap:Body></soap:Envelope>\n"
     )
@@ -180,7 +180,7 @@ def _soap12(rule: Rule, detail: str, header: str) -> str:
         f"<soap:Code><soap:Value>soap:{code}</soap:Value><soap:Subcode>"
         f'<soap:Value xmlns:sg="{ns.FAULT}">sg:{rule.subcode}</soap:Value>'
         "</soap:Subcode></soap:Code>"
-        f'<soap:Reason><soap:Text xml:lang="en">{_text(rule.sentence)}</soap:Text></soap:Reason>'
+        f'<soap:Reason><soap:Text xml:lang="en">{text(rule.sentence)}</soap:Text></soap:Reason>'
         f"<soap:Detail>{_detail(rule, detail)}</soap:Detail>"
         "</soap:Fault></soap:Body></soap:Envelope>\n"
     )
@@ -206,7 +206,7 @@ def _addressing(relates_to: tuple[str, str] | None) -> str:
         return ""
     return (
         f'<soap:Header xmlns:wsa="{namespace}"><wsa:Action>{action}</wsa:Action>'
-        f"<wsa:RelatesTo>{_text(message_id)}</wsa:RelatesTo></soap:Header>"
+        f"<wsa:RelatesTo>{text(message_id)}</wsa:RelatesTo></soap:Header>"
     )
 
 
@@ -214,9 +214,9 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 
 
-def _text(text: str) -> str:
+def text(value: str) -> str:
     """As element content: what XML forbids is dropped, what it would read otherwise is escaped."""
-    return _FORBIDDEN.sub("", text).translate(_ESCAPES)
+    return _FORBIDDEN.sub("", value).translate(_ESCAPES)
 
 
 def _shorten(detail: str) -> str:

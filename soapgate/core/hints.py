@@ -20,8 +20,10 @@ from lxml import etree
 from soapgate.core import carriers
 from soapgate.core.encodings import expect
 from soapgate.core.explained import Direction, Message, View
-from soapgate.core.locations import Carrier, NameTest, SoapPath, Step
-from soapgate.core.matching import text_of
+from soapgate.core.locations import Carrier, SoapPath
+from soapgate.core.matching import holds, text_of
+from soapgate.core.paths import NameTest, Predicate, Step
+from soapgate.core.plan import URL_TARGET
 from soapgate.core.profiles import HttpFacts, Plan, Profile, catalogue
 from soapgate.core.scanned import Outcome, Scanned
 from soapgate.core.sight import Sight, scanned
@@ -225,17 +227,8 @@ def _further(at: SoapPath, block: etree._Element) -> Iterator[str]:
 
 
 def _holds(step: Step, element: etree._Element) -> bool:
-    """Whether what a step wants besides its name is so; only simple wants are looked at."""
-    for one in step.predicates:
-        values = (
-            [str(value).strip() for name, value in element.items() if one.name.matches(str(name))]
-            if one.attribute
-            else [text_of(c) for c in _blocks(element) if one.name.matches(str(c.tag))]
-        )
-        met = bool(values) if one.value is None else one.value in values
-        if met == one.negated:
-            return False
-    return True
+    """Whether what a step wants besides its name is so; its place among others is not looked at."""
+    return all(holds(one)(element) for one in step.predicates if isinstance(one, Predicate))
 
 
 # -- profiles that the service does not have
@@ -248,6 +241,7 @@ def _others(message: Message, view: View, direction: Direction) -> Iterator[str]
     plan = Plan(others, view.limits)
     watch = plan.request if direction == "request" else plan.response
     found = list(watch.http(HttpFacts(message.target, message.fields)))
+    found = [one for one in found if one.location != URL_TARGET]  # every request has one
     if message.body and watch.needs_envelope:
         seen = scanned(message, watch, view.limits)
         found += seen.found if seen is not None else ()

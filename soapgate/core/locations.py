@@ -1,122 +1,84 @@
-"""The location language: where a session id lives, written as a path, parsed into a value.
+"""The location language: where a session id lives, written as text, parsed into a value.
 
-    Header/p:Name/...        Body/p:Name/...      anchored: children of soap:Header or soap:Body
-        p:Name  *:Name  Name  p:*  *              a step: element in a namespace, in any, in none
-        @attr  @p:attr  @*:attr                   the last step may be an attribute
-        /  //                                     child, descendant (for an attribute: or self)
-        [@attr='v']  [p:Child='v']                predicates: the trimmed text equals v
-        [@attr]  [p:Child]  [not(...)]            ... is there; ... does not hold
-    cookie:NAME  http:NAME  param:NAME  query:NAME  client:address|connection|certificate
-    action:URI  fault:CODE                        only where a session ends
+    Header/p:Name/...  Body/p:Name/...            a path (`paths`) from soap:Header or soap:Body
+    cookie:NAME  http:NAME  param:NAME  query:NAME  url:target
+    client:address|connection|certificate
+    PLACE | word | word                           the id is made of the text found there (`values`)
+    PLACE + PLACE                                 one id of several, all of which must be there
+
+Where a session ends also
+
+    action:URI  fault:CODE                        the message has this SOAP action, this fault code
+    empty:exchange                                an empty POST that is answered with nothing
+    id:PLACE                                      the id that ends, and no other, is the one found
+    request:LOCATION  response:LOCATION           only in a request, only in a response
 
 The one rule: a location is anchored and has no variables, so what it can reach is seen by
 reading it. It refuses to know trees and bytes: `matching` walks trees, `carriers` reads bytes.
-lxml's XPath was dropped: it would let a profile search the whole envelope, count, and join, and
-it cannot say that one prefix stands for several versions of a namespace.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal, NoReturn, get_args
 
 from soapgate.core.errors import LocationError
-from soapgate.core.ns import PREFIXES
+from soapgate.core.matching import fault_codes
+from soapgate.core.paths import Namespaces, Path, PathReader
+from soapgate.core.values import Transform, read_transform
 
-Namespaces = Mapping[str, str | Sequence[str]]
-CarrierKind = Literal["cookie", "http", "param", "query", "client"]
-CLIENT_FACTS = ("address", "connection", "certificate")
+CarrierKind = Literal["cookie", "http", "param", "query", "url", "client"]
+Way = Literal["request", "response"]
+FACTS: dict[str, tuple[str, ...]] = {
+    "client": ("address", "connection", "certificate"),
+    "url": ("target",),
+}
 MAX_LENGTH = 1024  # characters of one location: far above any real one, below any mischief
+MAX_PARTS = 8  # places of one id: correlation sets have two or three
 
 _CARRIERS: tuple[str, ...] = get_args(CarrierKind)
-_NAME = r"[^\W\d][\w.\-]*"
-_STEP = re.compile(rf"(//?)\s*(@?)\s*(?:(\*|{_NAME}):)?(\*|{_NAME})")
-_PREDICATE = re.compile(
-    rf"""\[\s*(?P<not>not\s*\(\s*)?(?P<at>@?)(?:(?P<prefix>\*|{_NAME}):)?(?P<name>{_NAME})\s*
-         (?:=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)")\s*)?(?(not)\)\s*)\]""",
-    re.VERBOSE,
-)
+_WAYS: tuple[str, ...] = get_args(Way)
 _HTTP_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 5.6.2 token
+# ` + ` and ` | ` cut where they do not stand in quotes
+_PIECES = re.compile(r"'[^']*'|\"[^\"]*\"|(?P<cut>\s+[+|]\s+)|.", re.DOTALL)
 _ALLOWED = (
     "a location is Header/... or Body/... (steps p:Name, *:Name, Name, *, a last @attr,"
     " predicates [@attr='v'] and [p:Child='v'], // for any depth), cookie:NAME, http:NAME,"
-    " param:NAME, query:NAME, client:address, client:connection or client:certificate, and where"
-    " a session ends also action:URI or fault:CODE; for example Header/shop:Session/@id"
+    " param:NAME, query:NAME, url:target, client:address, client:connection or"
+    " client:certificate, perhaps with words that make the id (| lower), or several joined by +,"
+    " and where a session ends also action:URI, fault:CODE, empty:exchange, id:LOCATION,"
+    " request:LOCATION or response:LOCATION; for example Header/shop:Session/@id"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class NameTest:
-    """One name with the namespaces it may be in. `namespaces` None = any; "" = none; a URI that
-    ends in `*` = any that starts so. `local` "*" = any local name."""
-
-    namespaces: tuple[str, ...] | None
-    local: str
-
-    @property
-    def clark_names(self) -> frozenset[str] | None:
-        """Every tag that passes, in Clark notation; None when they cannot be listed."""
-        if self.namespaces is None or self.local == "*":
-            return None
-        if any(uri.endswith("*") for uri in self.namespaces):
-            return None
-        return frozenset(f"{{{uri}}}{self.local}" if uri else self.local for uri in self.namespaces)
-
-    def matches(self, tag: str) -> bool:
-        """Whether an element or attribute of this Clark name passes."""
-        uri, _, local = tag[1:].rpartition("}") if tag[:1] == "{" else ("", "", tag)
-        if self.local not in ("*", local):
-            return False
-        if self.namespaces is None:
-            return True
-        return any(
-            uri.startswith(known[:-1]) if known.endswith("*") else uri == known
-            for known in self.namespaces
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Predicate:
-    """Whether an element has the attribute or child `name`, with the trimmed text `value` if
-    that is not None; `negated` turns the answer round."""
-
-    name: NameTest
-    attribute: bool
-    value: str | None
-    negated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One element step: a child, or with `deep` a descendant."""
-
-    name: NameTest
-    deep: bool
-    predicates: tuple[Predicate, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SoapPath:
-    """`Header/...` or `Body/...`: at least one element step, then perhaps an attribute."""
+class SoapPath(Path):
+    """`Header/...` or `Body/...`. `transforms` make the id of the text found."""
 
     text: str
     part: Literal["Header", "Body"]
-    steps: tuple[Step, ...]
-    attribute: NameTest | None
-    attribute_deep: bool
+    transforms: tuple[Transform, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
     """A place outside the envelope. The `name` of an HTTP field is lower case, a cookie's and a
-    parameter's is as written; for `client` it is one of `CLIENT_FACTS`."""
+    parameter's is as written; for `client` and `url` it is one of their `FACTS`."""
 
     text: str
     kind: CarrierKind
     name: str
+    transforms: tuple[Transform, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """One id of several places, all in the envelope or all in HTTP."""
+
+    text: str
+    parts: tuple[SoapPath | Carrier, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +117,30 @@ class FaultMarker:
         )
 
 
-Location = SoapPath | Carrier | ActionMarker | FaultMarker
+@dataclass(frozen=True, slots=True)
+class EmptyMarker:
+    """`empty:exchange`: a POST without a body, answered without one and without a fault. So does
+    CWMP end a session (TR-069 3.7.1.4 and 3.7.2.4)."""
+
+    text: str
 
 
-def fault_codes(codes: Sequence[str]) -> list[str]:
-    """The codes with SOAP 1.2's Sender and Receiver called by their SOAP 1.1 names, so that one
-    marker serves both versions."""
-    return [{"Sender": "Client", "Receiver": "Server"}.get(code, code) for code in codes]
+Place = SoapPath | Carrier | Joined
+Mark = Place | ActionMarker | FaultMarker | EmptyMarker
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What ends a session, said closer: in messages of one `way` only (None: both); `names_id`:
+    the value found is the id that ends."""
+
+    text: str
+    what: Mark
+    way: Way | None
+    names_id: bool
+
+
+Location = Mark | End
 
 
 def parse(text: str, namespaces: Namespaces) -> Location:
@@ -174,134 +153,108 @@ def parse(text: str, namespaces: Namespaces) -> Location:
         raise LocationError(
             f"location {text[:40]!r}...: {len(text)} characters, allowed are {MAX_LENGTH}"
         )
-    if text.startswith(("Header/", "Body/")):
-        return _Reader(text, namespaces).path()
-    kind, colon, name = text.partition(":")
-    if not colon:
-        raise LocationError(f"location {text!r}: not understood: {_ALLOWED}")
-    if kind == "action":
-        return _action(text, name)
-    if kind == "fault":
-        return _fault(text, name)
-    if kind in _CARRIERS:
-        return _carrier(text, kind, name)  # type: ignore[arg-type]
-    raise LocationError(f"location {text!r}: no such kind as {kind!r}: {_ALLOWED}")
-
-
-def check_namespace(uri: str) -> str | None:
-    """What is wrong with a namespace URI as a prefix may be given; None if nothing."""
-    if not uri or uri == "*":
-        return "a namespace may not be empty or '*' alone; write *:Name for any namespace"
-    if "*" in uri[:-1]:
-        return f"namespace {uri!r}: '*' is allowed only at the end, as in urn:example:shop-*"
-    if any(char in uri for char in "{} \t\r\n"):
-        return f"namespace {uri!r}: blanks and braces are not allowed"
-    return None
+    return _Reader(text, namespaces).location()
 
 
 class _Reader:
-    """Reads one `Header/...` or `Body/...` text from left to right."""
+    """Reads one text; every place in it is told by its first character."""
 
     def __init__(self, text: str, namespaces: Namespaces) -> None:
         self._text = text
         self._namespaces = namespaces
-        self._at = text.index("/")
 
-    def path(self) -> SoapPath:
-        part: Literal["Header", "Body"] = "Header" if self._text[0] == "H" else "Body"
-        steps: list[Step] = []
-        attribute: NameTest | None = None
-        deep = False
-        while self._at < len(self._text):
-            found = _STEP.match(self._text, self._at)
-            if found is None:
-                self._refuse(self._at, "a step was expected here")
-            slashes, at_sign, prefix, local = found.groups()
-            if at_sign:
-                if not steps:
-                    self._refuse(self._at, f"an attribute of soap:{part} itself carries no id")
-                attribute = self._test(found.end(2), prefix, local, attribute=True)
-                deep = slashes == "//"
-                self._at = found.end()
-                if self._at < len(self._text):
-                    self._refuse(self._at, "nothing may follow an attribute")
-                break
-            test = self._test(found.end(2), prefix, local)
-            self._at = found.end()
-            steps.append(Step(test, slashes == "//", self._predicates()))
-        return SoapPath(self._text, part, tuple(steps), attribute, deep)
+    def location(self) -> Location:
+        text, at, way, names_id = self._text, 0, None, False
+        for one in _WAYS:
+            if text.startswith(f"{one}:"):
+                way, at = one, len(one) + 1
+        if text.startswith("id:", at):
+            names_id, at = True, at + 3
+        if not at:
+            return self._mark(0)
+        what = self._mark(at)
+        if names_id and isinstance(what, ActionMarker | FaultMarker | EmptyMarker):
+            self._refuse(at, "id: wants a place with an id in it")
+        return End(text, what, way, names_id)  # type: ignore[arg-type]
 
-    def _predicates(self) -> tuple[Predicate, ...]:
-        out: list[Predicate] = []
-        while self._text.startswith("[", self._at):
-            found = _PREDICATE.match(self._text, self._at)
-            if found is None:
-                self._refuse(self._at, "a predicate is [@attr='v'] or [p:Child='v']")
-            is_attribute = bool(found["at"])
-            test = self._test(
-                found.end("at"), found["prefix"], found["name"], attribute=is_attribute
+    def _mark(self, at: int) -> Mark:
+        text = self._text[at:]
+        kind, colon, name = text.partition(":")
+        if colon and kind == "action":
+            return _action(text, name)
+        if colon and kind == "fault":
+            return _fault(text, name)
+        if colon and kind == "empty":
+            return _empty(text, name)
+        parts = [self._part(pieces, text) for pieces in self._pieces(at)]
+        if len(parts) == 1:
+            return parts[0]
+        if len(parts) > MAX_PARTS:
+            self._refuse(at, f"one id of {len(parts)} places; at most {MAX_PARTS} may be joined")
+        if len({isinstance(part, SoapPath) for part in parts}) > 1:
+            self._refuse(
+                at, "joined places are all Header/... and Body/..., or all outside the envelope"
             )
-            value = found["single"] if found["single"] is not None else found["double"]
-            out.append(
-                Predicate(test, is_attribute, value and value.strip(), found["not"] is not None)
-            )
-            self._at = found.end()
-        return tuple(out)
+        return Joined(text, tuple(parts))
 
-    def _test(
-        self, at: int, prefix: str | None, local: str, *, attribute: bool = False
-    ) -> NameTest:
-        if local == "*" and attribute:
-            self._refuse(at, "an attribute needs a name")
-        if prefix is None:
-            # `*` alone is any element, as in XPath; a bare name is in no namespace
-            return NameTest(None if local == "*" else ("",), local)
-        if prefix == "*":
-            return NameTest(None, local)
-        known = self._namespaces.get(prefix) or PREFIXES.get(prefix)
-        if known is None:
-            self._undefined(at, prefix)
-        uris = (known,) if isinstance(known, str) else tuple(known)
-        for uri in uris:
-            if problem := check_namespace(uri):
-                self._refuse(at, f"prefix {prefix!r}: {problem}")
-        return NameTest(uris, local)
+    def _pieces(self, at: int) -> list[list[tuple[int, int]]]:
+        """Where the pieces between `+` begin and end, in each those between `|`."""
+        parts: list[list[tuple[int, int]]] = [[]]
+        for found in _PIECES.finditer(self._text, at):
+            if found["cut"] is None:
+                continue
+            parts[-1].append((at, found.start()))
+            if "+" in found["cut"]:
+                parts.append([])
+            at = found.end()
+        parts[-1].append((at, len(self._text)))
+        return parts
 
-    def _undefined(self, at: int, prefix: str) -> NoReturn:
-        names = sorted({*PREFIXES, *self._namespaces})
-        near = get_close_matches(prefix, names, 1)
-        meant = f" (did you mean {near[0]!r}?)" if near else ""
-        raise LocationError(
-            f"location {self._text!r}, character {at + 1}: prefix {prefix!r} is not defined{meant};"
-            f' define it under [namespaces], for example {prefix} = "urn:example:{prefix}";'
-            f" defined are {', '.join(names)}"
+    def _part(self, pieces: Sequence[tuple[int, int]], whole: str) -> SoapPath | Carrier:
+        (at, end), *words = pieces
+        transforms = tuple(
+            read_transform(self._text, at, end, self._namespaces) for at, end in words
         )
+        place = self._text[at:end]
+        text = self._text[at : pieces[-1][1]]
+        for number, one in enumerate(transforms):
+            if one.name == "named" and (number or not place.startswith(("Header/", "Body/"))):
+                self._refuse(words[number][0], "named stands first, behind Header/... or Body/...")
+        if place.startswith(("Header/", "Body/")):
+            part: Literal["Header", "Body"] = "Header" if place[0] == "H" else "Body"
+            reader = PathReader(self._text, at + len(part), end, self._namespaces, _ALLOWED)
+            path = reader.read(f"soap:{part}")
+            return SoapPath(path.steps, path.attribute, path.attribute_deep, text, part, transforms)
+        kind, colon, name = place.partition(":")
+        if not colon:
+            raise LocationError(f"location {self._text!r}: {place!r} is not understood: {_ALLOWED}")
+        if kind not in _CARRIERS:
+            raise LocationError(f"location {self._text!r}: no such kind as {kind!r}: {_ALLOWED}")
+        _check_carrier(self._text, kind, name)
+        return Carrier(text, kind, name.lower() if kind == "http" else name, transforms)  # type: ignore[arg-type]
 
     def _refuse(self, at: int, what: str) -> NoReturn:
-        rest = self._text[at : at + 20]
-        where = f"character {at + 1} ({rest!r})" if rest else "its end"
-        raise LocationError(f"location {self._text!r}, {where}: {what}: {_ALLOWED}")
+        raise LocationError(f"location {self._text!r}, character {at + 1}: {what}: {_ALLOWED}")
 
 
-def _carrier(text: str, kind: CarrierKind, name: str) -> Carrier:
-    if kind == "client":
-        if name not in CLIENT_FACTS:
+def _check_carrier(text: str, kind: str, name: str) -> None:
+    if kind in FACTS:
+        if name not in FACTS[kind]:
             raise LocationError(
                 f"location {text!r}: no such fact as {name!r}; allowed are"
-                f" {', '.join(CLIENT_FACTS)}, for example client:address"
+                f" {', '.join(FACTS[kind])}, for example {kind}:{FACTS[kind][0]}"
             )
-        return Carrier(text, kind, name)
-    if kind in ("cookie", "http") and not _HTTP_NAME.fullmatch(name):
-        raise LocationError(
-            f"location {text!r}: {name!r} is no name of a {kind} field; allowed are letters,"
-            f" digits and !#$%&'*+-.^_`|~, for example {kind}:JSESSIONID"
-        )
-    if not name or any(char in name for char in "&;/?=#") or name != name.strip():
+    elif kind in ("cookie", "http"):
+        if not _HTTP_NAME.fullmatch(name):
+            raise LocationError(
+                f"location {text!r}: {name!r} is no name of a {kind} field; allowed are letters,"
+                f" digits and !#$%&'*+-.^_`|~, for example {kind}:JSESSIONID"
+            )
+    elif not name or any(char in name for char in "&;/?=#") or name != name.strip():
         raise LocationError(
             f"location {text!r}: {name!r} is no name of a parameter; it may not be empty nor hold"
             f" & ; / ? = #, for example {kind}:jsessionid"
         )
-    return Carrier(text, kind, name.lower() if kind == "http" else name)
 
 
 def _action(text: str, pattern: str) -> ActionMarker:
@@ -311,6 +264,12 @@ def _action(text: str, pattern: str) -> ActionMarker:
             " example action:urn:example:Logout or action:*/RST/SCT/Cancel"
         )
     return ActionMarker(text, pattern)
+
+
+def _empty(text: str, what: str) -> EmptyMarker:
+    if what != "exchange":
+        raise LocationError(f"location {text!r}: the only one of its kind is empty:exchange")
+    return EmptyMarker(text)
 
 
 def _fault(text: str, code: str) -> FaultMarker:

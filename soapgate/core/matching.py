@@ -14,12 +14,12 @@ processing instructions are neither names nor text. An empty element that refers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from lxml import etree
 
-from soapgate.core.locations import NameTest, Predicate, SoapPath, Step, fault_codes
 from soapgate.core.ns import SOAP11, SOAP12
+from soapgate.core.paths import Comparison, NameTest, Path, Position, Predicate, Step
 
 Elements = list[etree._Element]
 Values = Callable[[etree._Element], list[str]]
@@ -36,7 +36,7 @@ class Reference(str):
     __slots__ = ()
 
 
-def compile_path(path: SoapPath, *, named: bool = False) -> Values:
+def compile_path(path: Path, *, named: bool = False) -> Values:
     """The function that reads `path` from a block whose name already passed the first step.
 
     It returns one string for each place found, "" for a place without text. With `named` a value
@@ -62,7 +62,7 @@ def compile_path(path: SoapPath, *, named: bool = False) -> Values:
     return values
 
 
-def first_test(path: SoapPath) -> NameTest:
+def first_test(path: Path) -> NameTest:
     """What the name of a block must pass for `path` to be worth evaluating."""
     first = path.steps[0]
     return NameTest(None, "*") if first.deep else first.name
@@ -106,11 +106,17 @@ def fault_code_names(fault: etree._Element) -> list[str]:
     return fault_codes(codes)
 
 
+def fault_codes(codes: Sequence[str]) -> list[str]:
+    """The codes with SOAP 1.2's Sender and Receiver called by their SOAP 1.1 names, so that one
+    marker serves both versions."""
+    return [{"Sender": "Client", "Receiver": "Server"}.get(code, code) for code in codes]
+
+
 def _local(qname: str) -> str:
     return qname.rpartition(":")[2]
 
 
-def _walks(path: SoapPath) -> list[_Walk]:
+def _walks(path: Path) -> list[_Walk]:
     first, *rest = path.steps
     walks: list[_Walk] = []
     if first.deep:
@@ -124,6 +130,8 @@ def _walks(path: SoapPath) -> list[_Walk]:
 
 
 def _children(step: Step) -> _Walk:
+    if any(isinstance(one, Position) for one in step.predicates):
+        return _counted_children(step)
     tags, name = step.name.clark_names, step.name
     if tags is not None and not step.predicates:
         return lambda elements: [c for e in elements for c in e if c.tag in tags]
@@ -133,6 +141,28 @@ def _children(step: Step) -> _Walk:
     return lambda elements: keep(
         [c for e in elements for c in e if isinstance(c.tag, str) and name.matches(c.tag)]
     )
+
+
+def _counted_children(step: Step) -> _Walk:
+    """Positions count within one parent, so each parent is done by itself."""
+    named = _children(Step(step.name, False, ()))
+    keeps = [_pick(p) if isinstance(p, Position) else _filter((p,)) for p in step.predicates]
+
+    def walk(elements: Elements) -> Elements:
+        found: Elements = []
+        for element in elements:
+            children = named([element])
+            for keep in keeps:
+                children = keep(children)
+            found += children
+        return found
+
+    return walk
+
+
+def _pick(position: Position) -> _Walk:
+    at = position.number - 1
+    return lambda elements: elements[at : at + 1]
 
 
 def _descend(step: Step, *, or_self: bool = False) -> _Walk:
@@ -159,8 +189,8 @@ def _descend(step: Step, *, or_self: bool = False) -> _Walk:
     return walk
 
 
-def _filter(predicates: Iterable[Predicate]) -> _Walk:
-    tests = tuple(_holds(predicate) for predicate in predicates)
+def _filter(predicates: Iterable[Predicate | Position]) -> _Walk:
+    tests = tuple(holds(one) for one in predicates if isinstance(one, Predicate))
     if not tests:
         return lambda elements: elements
     if len(tests) == 1:
@@ -169,19 +199,58 @@ def _filter(predicates: Iterable[Predicate]) -> _Walk:
     return lambda elements: [e for e in elements if all(test(e) for test in tests)]
 
 
-def _holds(predicate: Predicate) -> Callable[[etree._Element], bool]:
+def holds(predicate: Predicate) -> Callable[[etree._Element], bool]:
+    """The function that says whether an element is as the predicate wants it."""
     wanted, negated = predicate.value, predicate.negated
-    if predicate.attribute:
+    read: Values
+    if predicate.name is None:
+        read = _own_text
+    elif predicate.attribute:
         read = _attributes(predicate.name)
     else:
         below = _children(Step(predicate.name, False, ()))
-        read = lambda element: [text_of(child) for child in below([element])]
+        if wanted is None:
+            read = lambda element: ["" for _ in below([element])]
+        else:
+            read = lambda element: [text for child in below([element]) for text in _own_text(child)]
+    if predicate.through:
+        read = _through(predicate.through, read)
     if wanted is None:
         return lambda element: bool(read(element)) != negated
-    return lambda element: (wanted in read(element)) != negated
+    if predicate.how == "equals":
+        return lambda element: (wanted in read(element)) != negated
+    compare = _COMPARE[predicate.how]
+    return lambda element: any(compare(text, wanted) for text in read(element)) != negated
 
 
-def _leaf(path: SoapPath, named: bool) -> Callable[[Elements], list[str]]:
+def _through(names: Iterable[NameTest], read: Values) -> Values:
+    """`read`, of the children of these names instead."""
+    walks = [_children(Step(name, False, ())) for name in names]
+
+    def values(element: etree._Element) -> list[str]:
+        elements = [element]
+        for walk in walks:
+            elements = walk(elements)
+        return [text for each in elements for text in read(each)]
+
+    return values
+
+
+_COMPARE: dict[Comparison, Callable[[str, str], bool]] = {
+    "starts-with": str.startswith,
+    "ends-with": str.endswith,
+    "contains": str.__contains__,
+}
+
+
+def _own_text(element: etree._Element) -> list[str]:
+    """Its text, "" if it is empty; nothing if it has child elements."""
+    if len(element) and any(isinstance(child.tag, str) for child in element):
+        return []
+    return [text_of(element)]
+
+
+def _leaf(path: Path, named: bool) -> Callable[[Elements], list[str]]:
     if path.attribute is not None:
         read = _attributes(path.attribute)
         if named:

@@ -5,6 +5,11 @@ secret of the installation, the moment it leaves the message, and nothing behind
 sees one in clear. A pin names its backend by name, never by index, so that a pool may change
 its order. A pin that is an *alias* names the key of another pin instead: several ids, one session.
 
+A pin may have a bound of its own (`until`): the protocol said when the id expires, or the session
+has *ended* and its pin stays for what still trails behind. A name that is over leads nowhere; the
+pin under it may still be the primary that other ids of the session point to, and then lives on for
+them alone. Two flags instead of one moment would have needed a second pin for that.
+
 The store holds and orders pins; it knows no services, no time-outs and no clock. What a pin's
 age means is the rule of `Lifetime`, here; when to look is `soapgate.core.affinity`.
 """
@@ -17,6 +22,9 @@ from typing import NamedTuple, Protocol
 
 KEY_BYTES = 16  # BLAKE2b-128: a collision among a million pins has a chance of 10**-27
 
+# What has ended of a pin: nothing; this name only; the session, and so every alias with it.
+LIVE, NAME_ENDED, SESSION_ENDED = 0, 1, 2
+
 
 class _Fields(NamedTuple):
     service: str
@@ -25,33 +33,49 @@ class _Fields(NamedTuple):
     alias: bytes
     created: float
     used: float
+    until: float = 0.0
+    ended: int = LIVE
 
 
 class Pin(_Fields):
     """One remembered id of `service` (its scope), found by `profile`.
 
     Exactly one of `backend` (its name) and `alias` (the key of the primary pin) is set.
-    `created` and `used` are seconds since the epoch. A tuple, because one is made for every
-    lookup and a frozen dataclass costs four times as much.
+    `created`, `used` and `until` are seconds since the epoch; `until` 0 is no bound of its own.
+    What has `ended` (one of LIVE, NAME_ENDED, SESSION_ENDED) has an `until`. A tuple, because one
+    is made for every lookup and a frozen dataclass costs four times as much.
     """
 
     __slots__ = ()
 
     def __new__(
-        cls, service: str, profile: str, backend: str, alias: bytes, created: float, used: float
+        cls,
+        service: str,
+        profile: str,
+        backend: str,
+        alias: bytes,
+        created: float,
+        used: float,
+        until: float = 0.0,
+        ended: int = LIVE,
     ) -> Pin:
-        """ValueError for a pin that has both a backend and an alias, or neither. What a store has
-        checked on its way in it may make anew with `_make`, unchecked."""
+        """ValueError for a pin that has both a backend and an alias, or neither, or that has ended
+        without a bound. What a store has checked on its way in it may make anew with `_make`,
+        unchecked."""
         if bool(backend) == bool(alias):
             raise ValueError("a pin has a backend or is an alias, not both and not neither")
-        return super().__new__(cls, service, profile, backend, alias, created, used)
+        if ended and not until:
+            raise ValueError("a pin that has ended has an until")
+        return super().__new__(cls, service, profile, backend, alias, created, used, until, ended)
 
     def same(self, other: Pin) -> bool:
-        """Whether both are one binding: a touch may lie between them, a rebind may not."""
+        """Whether both are one binding of one session: a touch or a new bound may lie between
+        them; a rebind, or the end of the session, may not."""
         return (
             self.backend == other.backend
             and self.alias == other.alias
             and self.created == other.created
+            and (self.ended == SESSION_ENDED) == (other.ended == SESSION_ENDED)
         )
 
 
@@ -140,18 +164,34 @@ class Keys:
 @dataclass(frozen=True, slots=True)
 class Lifetime:
     """How long a pin of a service lives: `idle` since its last use, `max_age` since it was
-    bound, in seconds."""
+    bound, `keep_ended` after its end, in seconds."""
 
     idle: float
     max_age: float
+    keep_ended: float = 0.0
 
     def expired(self, pin: Pin, now: float) -> bool:
-        """Whether the pin no longer counts at `now`."""
-        return now - pin.used > self.idle or now - pin.created > self.max_age
+        """Whether the pin counts for nobody any more at `now`."""
+        return (
+            now - pin.used > self.idle
+            or now - pin.created > self.max_age
+            or (pin.ended == SESSION_ENDED and pin.until <= now)
+        )
+
+    def over(self, pin: Pin, now: float) -> bool:
+        """Whether the id under which the pin stands leads nowhere any more at `now`. A primary
+        that is over and not expired is still there for its aliases."""
+        return (
+            now - pin.used > self.idle or now - pin.created > self.max_age or 0 < pin.until <= now
+        )
 
     def fresh(self, pin: Pin, now: float) -> bool:
-        """Neither expired nor stale: a use at `now` needs no second thought."""
-        return now - pin.used < self.idle / 8 and now - pin.created <= self.max_age
+        """Neither over nor stale, and nothing has ended: a use at `now` needs no second thought."""
+        return (
+            now - pin.used < self.idle / 8
+            and now - pin.created <= self.max_age
+            and (not pin.until or (now < pin.until and not pin.ended))
+        )
 
     def stale(self, pin: Pin, now: float) -> bool:
         """Whether a use at `now` is worth writing down: an eighth of `idle` has passed since

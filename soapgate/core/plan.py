@@ -11,22 +11,14 @@ of all locations over every message was dropped: it grows with the catalogue, th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
 from soapgate.core import carriers
-from soapgate.core.locations import (
-    ActionMarker,
-    Carrier,
-    CarrierKind,
-    FaultMarker,
-    Location,
-    NameTest,
-    SoapPath,
-)
+from soapgate.core.locations import ActionMarker, Carrier, EmptyMarker, FaultMarker, SoapPath
 from soapgate.core.matching import (
     FAULT_TAGS,
     Reference,
@@ -37,16 +29,33 @@ from soapgate.core.matching import (
     referenced,
     text_of,
 )
+from soapgate.core.naming import IdKind
 from soapgate.core.ns import WSA
-from soapgate.core.scanner import Found, NeedsBody, ScanLimits
+from soapgate.core.paths import NameTest
+from soapgate.core.probes import (
+    ROLE_NAMES,
+    SENDING,
+    Guard,
+    Guards,
+    Hits,
+    Joins,
+    Probe,
+    by_name,
+    is_cookie,
+    probes_of,
+    taken_back,
+)
+from soapgate.core.protocolfaults import Protocol
+from soapgate.core.scanned import Found, NeedsBody, ScanLimits
+from soapgate.core.values import Finish, Unreadable
 
 if TYPE_CHECKING:
     from soapgate.core.profiles import Profile
 
-Use = Literal["lookup", "bind", "learn", "end"]
-
 REMEMBERED = 1024  # tags and actions whose probes are kept; a sender may make up any number
 REMEMBERED_LENGTH = 256  # characters of one that is kept; the head's bound would allow 32 KiB
+
+URL_TARGET = "url:target"
 
 _ACTION = NameTest(WSA, "Action")
 
@@ -64,37 +73,47 @@ class HttpFacts:
     client_connection: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One location of one profile. A lower `rank` takes precedence. `marker`: it says that a
-    session ends, and names no id."""
-
-    rank: int
-    profile: str
-    use: Use
-    location: Location
-    marker: bool
-    named: bool
-
-
-Hits = list[tuple[int, Found]]
 References = list[tuple[Probe, str]]
 
 
 class Plan:
-    """The compiled profiles of one service, in precedence order."""
+    """The compiled profiles of one service, in precedence order. `senders`: profiles of the
+    services that take the answers to what this one sends out (their `sent` and `reply_to`)."""
 
-    def __init__(self, profiles: Sequence[Profile], limits: ScanLimits | None = None) -> None:
+    def __init__(
+        self,
+        profiles: Sequence[Profile],
+        limits: ScanLimits | None = None,
+        senders: Sequence[Profile] = (),
+    ) -> None:
         limits = limits or ScanLimits()
-        probes = list(_probes(profiles))
+        guards = {p.name: p.guard for p in (*profiles, *senders) if p.guard is not None}
+        sent = probes_of(senders, "request", SENDING)
         self.order: Mapping[str, int] = {p.name: at for at, p in enumerate(profiles)}
-        self.request = RequestWatch([p for p in probes if p.use != "learn"], limits)
-        self.response = ResponseWatch([p for p in probes if p.use in ("learn", "end")], limits)
+        self.kinds: Mapping[str, IdKind] = {p.name: p.kind for p in profiles}
+        self.protocols: Mapping[str, Protocol] = {p.name: p.unknown_fault for p in profiles}
+        self.dated = any(p.expires for p in profiles)  # whether a response may say when ids expire
+        self.request = RequestWatch([*probes_of(profiles, "request"), *sent], limits, guards)
+        self.response = ResponseWatch(list(probes_of(profiles, "response")), limits, guards)
+        self._learns_targets = self.request.looks_at_target
 
     @property
     def looks_into_xml(self) -> bool:
         """Whether any id or end may be in an envelope, either way."""
         return self.request.needs_envelope or self.response.needs_envelope
+
+    def issued(self, found: Sequence[Found], asked: Sequence[Found]) -> list[Found]:
+        """What a response, in which `found` was found, has issued; `asked` are the finds of its
+        request. A server that answers with the very target it was asked at, its common address,
+        has issued no id by that."""
+        learned = []
+        for one in found:  # a loop: a comprehension is a call more
+            if one.use == "learn":
+                learned.append(one)
+        if not self._learns_targets:
+            return learned
+        own = {(one.profile, one.id) for one in asked if one.location == URL_TARGET}
+        return [one for one in learned if (one.profile, one.id) not in own]
 
 
 class _Blocks:
@@ -130,35 +149,64 @@ class _Blocks:
 class _Watch:
     """What a scanner asks (its `Watch`), for one direction."""
 
-    def __init__(self, probes: Sequence[Probe], limits: ScanLimits) -> None:
-        self._probes = probes
+    asks = True  # whether the action that HTTP names is the message's own
+
+    def __init__(
+        self, probes: Sequence[Probe], limits: ScanLimits, guards: Mapping[str, Guard]
+    ) -> None:
         self.oversized = 0  # ids longer than `limits.id_bytes`, taken for absent
+        self.unreadable = 0  # texts that are not what a word of their location takes them for
+        self._probes = probes
         self._id_bytes = limits.id_bytes
         self._actions = [(p, p.location) for p in probes if isinstance(p.location, ActionMarker)]
         self._by_action: dict[str, list[Probe]] = {}
         self._faults = [(p, p.location) for p in probes if isinstance(p.location, FaultMarker)]
         wsa_actions = [_wsa_action(probe, marker) for probe, marker in self._actions]
-        self._header = _Blocks([*_paths(probes, "Header"), *wsa_actions])
-        self._body = _Blocks(_paths(probes, "Body"))
+        paths = [p for p in probes if isinstance(p.location, SoapPath)]
+        self._header = _Blocks([*_paths(paths, "Header", guards), *wsa_actions])
+        self._body = _Blocks(_paths(paths, "Body", guards))
         self._carriers = [p for p in probes if isinstance(p.location, Carrier)]
+        self._guards = Guards({name: one for name, one in guards.items() if one.of_envelope})
+        self._roles = any(guard.roles for guard in guards.values())
+        self._joins = Joins(probes, limits.id_bytes)
+        self._settles = bool(self._guards or self._joins)
+        # what an exchange without a body either way ends
+        self.empty_ends = [
+            Found(p.profile, "end", "", p.text)
+            for p in probes
+            if isinstance(p.location, EmptyMarker)
+        ]
         # whether any location is in the envelope
         self.needs_envelope = bool(self._header or self._body or self._faults)
+        # what is done to the ids of the Header, by profile, use and location
+        self.finishes: dict[tuple[str, str, str], Finish] = {
+            (p.profile, p.use, p.text): p.finish
+            for p in paths
+            if p.finish is not None and p.location.part == "Header"  # type: ignore[union-attr]
+        }
+        self.raw: _Watch = self
+        if self.finishes:
+            bare = [replace(p, finish=None) if p in paths else p for p in probes]
+            self.raw = type(self)(bare, limits, guards)
 
     @property
     def consulted(self) -> frozenset[str] | None:
-        """Local names of the elements and attributes whose values are compared with something;
-        None where a wildcard compares any. All other values of an envelope can change a find in
-        no other way than as ids."""
+        """Local names of the elements and attributes before the Body's content whose values are
+        compared with something; None where any is, or where an id is made of several values
+        there. All other values of an envelope can change a find in no other way than as ids."""
+        if self._joins.in_header:
+            return None
         names = {
-            predicate.name.local
+            name
             for probe in self._probes
-            if isinstance(probe.location, SoapPath)
+            if isinstance(probe.location, SoapPath) and probe.location.part == "Header"
             for step in probe.location.steps
-            for predicate in step.predicates
-            if predicate.value is not None
+            for name in step.consulted
         }
-        if self._actions:
+        if self._actions or self._guards:
             names.add("Action")
+        if self._roles:
+            names.update(ROLE_NAMES)
         return None if "*" in names else frozenset(names)
 
     def wants_body(self, tag: str, action: str = "") -> bool:
@@ -173,8 +221,8 @@ class _Watch:
     ) -> list[Found]:
         """What the envelope holds, in order of precedence, then of the document. `header` is
         soap:Header, `body_child` the first element in soap:Body, `action` the SOAP action that
-        HTTP names; wsa:Action in the header counts as well. Raises NeedsBody for a reference to
-        what has not been parsed."""
+        HTTP names (for a response, in its request); wsa:Action in the header counts as well.
+        Raises NeedsBody for a reference to what has not been parsed."""
         hits: Hits = []
         references: References = []
         if header is not None:
@@ -189,13 +237,33 @@ class _Watch:
                 self._read(body_child, probes, hits, references)
             if self._faults and body_child.tag in FAULT_TAGS:
                 self._read_fault(body_child, hits)
-        if action and self._actions:
+        if action and self._actions and self.asks:
             self._read_action(action, hits)
         if references:
             inside = header if header is not None else body_child
             assert inside is not None
-            self._follow(references, referenced(inside), hits)
+            if not self._follow(references, referenced(inside), hits):
+                raise NeedsBody(_ordered(self._settled(hits, header, body_child, action)))
+        if self._settles and hits:
+            hits = self._settled(hits, header, body_child, action)
         return _ordered(hits)
+
+    def _settled(
+        self,
+        hits: Hits,
+        header: etree._Element | None,
+        body_child: etree._Element | None,
+        action: str,
+    ) -> Hits:
+        """Without what a profile's restrictions exclude, and with the joined ids."""
+        if self._guards:
+            hits = self._guards.admitted(hits, header, body_child, action.strip('" '))
+        return self._join(hits) if self._joins else hits
+
+    def _join(self, hits: Hits) -> Hits:
+        hits, oversized = self._joins.made(hits)
+        self.oversized += oversized
+        return hits
 
     def _read(
         self,
@@ -210,20 +278,22 @@ class _Watch:
                 references += [(probe, v) for v in found if type(v) is Reference]
                 self._take(probe, found, hits)
 
-    def _follow(self, references: References, texts: Mapping[str, str], hits: Hits) -> None:
+    def _follow(self, references: References, texts: Mapping[str, str], hits: Hits) -> bool:
+        """Whether all of them lead somewhere."""
         missing = False
         for probe, target in references:
             if target in texts:
                 self._take(probe, (texts[target],), hits)
             elif not probe.marker:
                 missing = True
-        if missing:
-            raise NeedsBody(_ordered(hits))
+        return not missing
 
     def _take(self, probe: Probe, values: Iterable[str], hits: Hits) -> None:
         if probe.marker:
-            hits.append((probe.rank, Found(probe.profile, probe.use, "", probe.location.text)))
+            hits.append((probe.rank, Found(probe.profile, probe.use, "", probe.text)))
             return
+        if probe.finish is not None:
+            values = self._finished(probe.finish, values)
         for value in values:
             # a character is at least one byte: only a long or non-ASCII text is encoded
             if len(value) > self._id_bytes or (
@@ -231,8 +301,19 @@ class _Watch:
             ):
                 self.oversized += 1
             elif value and type(value) is not Reference:
-                found = Found(probe.profile, probe.use, value, probe.location.text)
-                hits.append((probe.rank, found))
+                hits.append((probe.rank, Found(probe.profile, probe.use, value, probe.text)))
+
+    def _finished(self, finish: Finish, values: Iterable[str]) -> Iterable[str]:
+        """What becomes of the texts; one that is too long as it stands is passed on, to be
+        counted, and no work is spent on it."""
+        for value in values:
+            if not value or type(value) is Reference or len(value) > self._id_bytes:
+                yield value
+                continue
+            try:
+                yield finish(value)
+            except Unreadable:
+                self.unreadable += 1
 
     def _read_fault(self, fault: etree._Element, hits: Hits) -> None:
         codes = fault_code_names(fault)
@@ -254,15 +335,19 @@ class _Watch:
 class RequestWatch(_Watch):
     """Finds ids to look up or bind, and ends, in requests."""
 
-    def __init__(self, probes: Sequence[Probe], limits: ScanLimits) -> None:
-        super().__init__(probes, limits)
+    def __init__(
+        self, probes: Sequence[Probe], limits: ScanLimits, guards: Mapping[str, Guard]
+    ) -> None:
+        super().__init__(probes, limits, guards)
         # a cookie under `end` means that a response takes it back
-        ours = [p for p in self._carriers if not (p.use == "end" and _kind(p) == "cookie")]
-        self._cookies = _by_name(ours, "cookie")
+        ours = [p for p in self._carriers if not (p.use == "end" and is_cookie(p.location))]
+        self._cookies = by_name(ours, "cookie")
         self._http = _http_fields(ours)
-        self._params = _by_name(ours, "param")
-        self._query = _by_name(ours, "query")
-        self._client = _by_name(ours, "client")
+        self._params = by_name(ours, "param")
+        self._query = by_name(ours, "query")
+        self._target = by_name(ours, "url").get("target", ())
+        self._client = by_name(ours, "client")
+        self.looks_at_target = bool(self._target)
         # whether the finds of `http` depend on more than the head
         self.looks_at_client = bool(self._client)
 
@@ -279,10 +364,12 @@ class RequestWatch(_Watch):
             self._pick(self._params, carriers.path_params(facts.target), hits)
         if self._query and b"?" in facts.target:
             self._pick(self._query, carriers.query(facts.target), hits)
+        for probe in self._target:
+            self._take(probe, [carriers.target(facts.target)], hits)
         for fact, probes in self._client.items():
             for probe in probes:
                 self._take(probe, [getattr(facts, f"client_{fact}")], hits)
-        return _ordered(hits)
+        return _ordered(self._join(hits) if self._joins else hits)
 
     def _pick(
         self,
@@ -299,13 +386,17 @@ class RequestWatch(_Watch):
 class ResponseWatch(_Watch):
     """Finds ids to learn, and ends, in responses."""
 
-    def __init__(self, probes: Sequence[Probe], limits: ScanLimits) -> None:
-        super().__init__(probes, limits)
+    asks = False  # it is the request's, whose end is known already and counts if this is no fault
+
+    def __init__(
+        self, probes: Sequence[Probe], limits: ScanLimits, guards: Mapping[str, Guard]
+    ) -> None:
+        super().__init__(probes, limits, guards)
         learn = [p for p in self._carriers if p.use == "learn"]
         ends = [p for p in self._carriers if p.use == "end"]
         self._http = _http_fields(self._carriers)
-        self._set = _by_name(learn, "cookie")
-        self._taken_back = _by_name([*ends, *map(_taken_back, learn)], "cookie")
+        self._set = by_name(learn, "cookie")
+        self._taken_back = by_name([*map(taken_back, [*ends, *learn])], "cookie")
         # whether `http` can find anything at all
         self.looks_at_head = bool(self._http or self._set or self._taken_back)
 
@@ -326,7 +417,7 @@ class ResponseWatch(_Watch):
             if values := facts.fields.get(name):
                 for probe in probes:
                     self._take(probe, [carriers.text(v).strip() for v in values], hits)
-        return _ordered(hits)
+        return _ordered(self._join(hits) if self._joins else hits)
 
     def _read_cookies(self, cookies: Sequence[carriers.SetCookie], hits: Hits) -> None:
         live = {cookie.name for cookie in cookies if not cookie.deleted}
@@ -339,53 +430,28 @@ class ResponseWatch(_Watch):
                     self._take(probe, (), hits)
 
 
-def _probes(profiles: Sequence[Profile]) -> Iterable[Probe]:
-    rank = 0
-    uses: tuple[Use, ...] = ("lookup", "bind", "learn", "end")
-    for profile in profiles:
-        ids = {at.text for at in (*profile.lookup, *profile.bind, *profile.learn)}
-        for use in uses:
-            for location in getattr(profile, use):
-                marker = use == "end" and (location.text not in ids or _is_cookie(location))
-                yield Probe(rank, profile.name, use, location, marker, profile.value == "named")
-                rank += 1
-
-
-def _paths(probes: Iterable[Probe], part: str) -> list[tuple[NameTest, Probe, Values]]:
-    return [
-        (first_test(p.location), p, compile_path(p.location, named=p.named))
-        for p in probes
-        if isinstance(p.location, SoapPath) and p.location.part == part
-    ]
+def _paths(
+    probes: Iterable[Probe], part: str, guards: Mapping[str, Guard]
+) -> list[tuple[NameTest, Probe, Values]]:
+    out = []
+    for probe in probes:
+        path = probe.location
+        assert isinstance(path, SoapPath)
+        if path.part == part:
+            values = compile_path(path, named=probe.named)
+            guard = guards.get(probe.profile)
+            if part == "Header" and guard is not None and guard.roles:
+                values = guard.of_role(values)
+            out.append((first_test(path), probe, values))
+    return out
 
 
 def _wsa_action(probe: Probe, marker: ActionMarker) -> tuple[NameTest, Probe, Values]:
     return _ACTION, probe, lambda block: [""] if marker.matches(text_of(block)) else []
 
 
-def _is_cookie(location: Location) -> bool:
-    return isinstance(location, Carrier) and location.kind == "cookie"
-
-
-def _kind(probe: Probe) -> CarrierKind:
-    assert isinstance(probe.location, Carrier)
-    return probe.location.kind
-
-
-def _taken_back(probe: Probe) -> Probe:
-    return Probe(probe.rank, probe.profile, "end", probe.location, True, False)
-
-
-def _by_name(probes: Iterable[Probe], kind: CarrierKind) -> dict[str, tuple[Probe, ...]]:
-    out: dict[str, tuple[Probe, ...]] = {}
-    for probe in probes:
-        if isinstance(probe.location, Carrier) and probe.location.kind == kind:
-            out[probe.location.name] = (*out.get(probe.location.name, ()), probe)
-    return out
-
-
 def _http_fields(probes: Iterable[Probe]) -> list[tuple[bytes, tuple[Probe, ...]]]:
-    return [(name.encode(), found) for name, found in _by_name(probes, "http").items()]
+    return [(name.encode(), found) for name, found in by_name(probes, "http").items()]
 
 
 def _ordered(hits: Hits) -> list[Found]:

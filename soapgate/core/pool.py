@@ -21,7 +21,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Literal, get_args
 
 from soapgate.core.errors import ConfigError
-from soapgate.core.policies import Policy, RoundRobin
+from soapgate.core.policies import Policy, Rendezvous, RoundRobin
 
 Admin = Literal["ready", "drain", "maint"]
 ADMIN_WORDS: tuple[Admin, ...] = get_args(Admin)
@@ -163,12 +163,13 @@ class Member:
     `load` is what the two weigh: (inflight + waiting) / weight. `full`: it is at its maxconn, and
     whoever comes now waits. `accepts_pinned`: it serves the sessions that are bound to it (up, and
     not in maint); fullness does not count, those wait. `ready`: it is up and the operator says so
-    too. These four are read only.
+    too. These four are read only. `seen_at` is the edge's to set: a backend may be configured by a
+    name.
     """
 
     __slots__ = (
         "_admin", "_backend", "_changed", "_filled", "_health", "_inflight", "_limit", "_streak",
-        "_up", "_waiting", "_weight", "accepts_pinned", "full", "load", "name", "ready",
+        "_up", "_waiting", "_weight", "accepts_pinned", "full", "load", "name", "ready", "seen_at",
     )  # fmt: skip
 
     def __init__(
@@ -181,6 +182,7 @@ class Member:
         """`changed` is called when it may serve others than before, `filled` when it became full
         or is full no more."""
         self.name = backend.name
+        self.seen_at = ""  # the address that the last probe reached it at
         self._changed = changed
         self._filled = filled
         self._admin: Admin = "ready"
@@ -348,6 +350,7 @@ class Pool:
         self.name = name
         self.members: dict[str, Member] = {}
         self.health = health or Health()
+        self.rendezvous = Rendezvous()  # for ids that choose by themselves, whatever the policy
         self._new_policy = policy
         self._policies: dict[str | None, Policy] = {}
         # by role: those come from the configuration, a handful

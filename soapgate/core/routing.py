@@ -8,14 +8,19 @@ and `explain`:
     kind          reason        what was so
     pinned        bound         the pinned backend is ready
     pinned        draining      the pinned backend takes bound sessions only, and this is one
+    pinned        ended         the session has ended; this trails behind its end
     balanced      new           no id is pinned; one may be bound and now will be
     balanced      unknown       ids nobody knows and that a client may not make up; nothing is bound
+    balanced      hashed        the same, and the id's own hash chooses: always the same backend
     balanced      no-id         the request carries no session id
     redispatched  removed       the pinned backend is not in the pool any more
     redispatched  maint         ... is in maint
     redispatched  down          ... is down
     redispatched  unreachable   ... is among `excluded`: this exchange has tried it in vain
     refused       session-lost, session-unknown, no-backend: see `soapgate.core.errors.Reason`
+
+A live pin goes before one that has ended, whatever their precedence; and what has ended is never
+lost: if its backend is gone, its id is one that nobody knows.
 
 A pin holds while its backend accepts pinned requests, whatever else changed: a backend that lost
 its role keeps the sessions it has, for they live there and nowhere else. A full backend lets its
@@ -37,11 +42,13 @@ from typing import Literal, NamedTuple, get_args
 
 from soapgate.core.errors import Reason
 from soapgate.core.pins import Pin
+from soapgate.core.policies import Policy
 from soapgate.core.pool import Member, Pool
 
 Kind = Literal["pinned", "balanced", "redispatched"]
-PinnedReason = Literal["bound", "draining"]
-BalancedReason = Literal["new", "unknown", "no-id"]
+PinnedReason = Literal["bound", "draining", "ended"]
+BalancedReason = Literal["new", "unknown", "hashed", "no-id"]
+Unknown = Literal["balance", "fault", "hash"]
 LostReason = Literal["removed", "maint", "down", "unreachable"]
 Why = PinnedReason | BalancedReason | LostReason
 
@@ -66,7 +73,7 @@ _NOBODY_DETAIL = "no backend is ready and up"
 class Identity(NamedTuple):
     """One session id of a request after its lookup. `pin` is resolved through aliases (one that
     still is an alias counts as none); `primary` is the key it resolved to, which is `key` itself
-    for an id that is no alias or not known."""
+    for an id that is no alias or not known, and empty for a pin that stands in no store."""
 
     profile: str
     key: bytes
@@ -78,12 +85,13 @@ class Identity(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a service wants: `lost` for a session whose backend is gone, `unknown` for ids nobody
-    knows and nobody may bind, `role` (None: any) of the backends that get its new sessions."""
+    knows and nobody may bind, `unknown_of` the same by profile, which goes first, `role` (None:
+    any) of the backends that get its new sessions."""
 
     lost: Literal["strict", "redispatch"] = "strict"
-    unknown: Literal["balance", "fault"] = "balance"
+    unknown: Unknown = "balance"
     role: str | None = None
-    unknown_of: Mapping[str, Literal["balance", "fault"]] = field(default_factory=dict)
+    unknown_of: Mapping[str, Unknown] = field(default_factory=dict)
 
 
 class Route(NamedTuple):
@@ -117,12 +125,20 @@ def route(
 ) -> Route | Refusal:
     """Decide. `identities` are in precedence order; `excluded` names the backends this exchange
     has tried in vain. Total: it answers for whatever it is given and raises nothing."""
+    ended: Identity | None = None
     for position, identity in enumerate(identities):
         pin = identity.pin
         if pin is not None and pin.backend:
+            if pin.ended:
+                ended = ended or identity
+                continue
             further = identities[position + 1 :]
             conflicts = _conflicts(pin.backend, further) if further else 0
             return _pinned(terms, identity, pin.backend, conflicts, pool, excluded)
+    if ended is not None and ended.pin is not None:
+        member = pool.members.get(ended.pin.backend)
+        if member is not None and member.accepts_pinned and member.name not in excluded:
+            return Route("pinned", "ended", member.name, ended, 0, member.full)
     return _unpinned(terms, identities, pool, excluded)
 
 
@@ -138,7 +154,9 @@ def settled(identity: Identity, pool: Pool) -> Route | None:
 
 def _conflicts(backend: str, further: Sequence[Identity]) -> int:
     return sum(
-        identity.pin is not None and identity.pin.backend not in ("", backend)
+        identity.pin is not None
+        and not identity.pin.ended
+        and identity.pin.backend not in ("", backend)
         for identity in further
     )
 
@@ -177,24 +195,43 @@ def _lost(member: Member | None) -> LostReason:
 def _unpinned(
     terms: Terms, identities: Sequence[Identity], pool: Pool, excluded: Container[str]
 ) -> Route | Refusal:
-    first = identities[0] if identities else None
-    bound = None
+    if not identities:
+        chosen = _balance(terms.role, pool, excluded, b"")
+        return _balanced("no-id", chosen, None)
+    for bound in identities:
+        if bound.bindable:
+            chosen = _balance(terms.role, pool, excluded, identities[0].key)
+            return _balanced("new", chosen, bound)
+    hashed = None
     for identity in identities:
-        if identity.bindable:
-            bound = identity
-            break
-    if first is not None and bound is None:
-        for identity in identities:
-            if terms.unknown_of.get(identity.profile, terms.unknown) == "fault":
-                return Refusal(Reason.SESSION_UNKNOWN, _UNKNOWN_DETAIL, identity)
-    chosen = _balance(terms.role, pool, excluded, first.key if first else b"")
+        word = terms.unknown_of.get(identity.profile, terms.unknown)
+        if word == "fault":
+            return Refusal(Reason.SESSION_UNKNOWN, _UNKNOWN_DETAIL, identity)
+        if word == "hash" and hashed is None:
+            hashed = identity
+    if hashed is not None:
+        return _balanced(
+            "hashed", _balance(terms.role, pool, excluded, hashed.key, pool.rendezvous), None
+        )
+    return _balanced("unknown", _balance(terms.role, pool, excluded, identities[0].key), None)
+
+
+def _balanced(
+    why: BalancedReason, chosen: Member | None, bound: Identity | None
+) -> Route | Refusal:
     if chosen is None:
         return Refusal(Reason.NO_BACKEND, _NOBODY_DETAIL, bound)
-    why: BalancedReason = "no-id" if first is None else "new" if bound is not None else "unknown"
     return Route("balanced", why, chosen.name, bound, 0, chosen.full)
 
 
-def _balance(role: str | None, pool: Pool, excluded: Container[str], key: bytes) -> Member | None:
-    """The policy's choice among the available, else among the full, else nobody."""
+def _balance(
+    role: str | None,
+    pool: Pool,
+    excluded: Container[str],
+    key: bytes,
+    policy: Policy | None = None,
+) -> Member | None:
+    """The choice of `policy`, or of the pool's, among the available, else among the full, else
+    nobody."""
     candidates = pool.candidates(role, excluded) or pool.candidates(role, excluded, full=True)
-    return pool.policy(role).select(candidates, key) if candidates else None
+    return (policy or pool.policy(role)).select(candidates, key) if candidates else None

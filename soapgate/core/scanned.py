@@ -16,14 +16,17 @@ from lxml import etree
 
 from soapgate.core.envelope import SoapVersion
 
+Use = Literal["lookup", "bind", "learn", "end", "expires", "sent", "reply_to"]
+
 
 class Found(NamedTuple):
     """One id at one place. `id` is trimmed, not empty and at most `ScanLimits.id_bytes` long;
-    only an "end" that names no id of its own (a marker) has "". `location` is the text of the
-    location as its profile writes it."""
+    only an "end" that names no id of its own (a marker) has "". Under "expires" it is a time,
+    under "reply_to" an address. `location` is the text of the location as its profile writes
+    it."""
 
     profile: str
-    use: Literal["lookup", "bind", "learn", "end"]
+    use: Use
     id: str
     location: str
 

@@ -8,13 +8,15 @@ expression has every other byte literally, namespace declarations included, and 
 only printable ASCII without `<`, `&`, `]` and (in an attribute) its quote: bytes that cannot begin
 or end anything in XML 1.0. So whatever matches is well-formed as far as it goes and has the same
 tree, with other values in the holes. What the Watch makes of that tree may depend on a value in
-three ways only: it is an id; a predicate or an action marker compares it; it is a reference. Values
-that are compared (`Watch.consulted`) are no holes, and a message with references makes no shape. So
-ids alone come from holes, and which id from which hole is not guessed: the scanner is run once
-more over the same message with a mark in every hole, and where a mark comes out is where that
-hole goes. Last, the shape is tried on the message it was made from, and dropped unless it says what
-the scanner said. Whatever does not fit (an entity, a comment, a CDATA section, letters beyond
-ASCII, an empty or over-long id) is left to the scanner.
+three ways only: it is an id; a predicate, a role or an action marker compares it; it is a
+reference. Values that are compared (`Watch.consulted`) are no holes, and a message with references
+makes no shape. So ids alone come from holes, and which id from which hole is not guessed: the
+scanner is run once more over the same message with a mark in every hole, and where a mark comes out
+is where that hole goes. What words make of a text (`Watch.finishes`) is left out of that run
+(`Watch.raw`) and done to the text that was cut out: it depends on nothing but that text. Where an
+id is joined of several texts nothing may be a hole. Last, the shape is tried on the message it was
+made from, and dropped unless it says what the scanner said. Whatever does not fit (an entity, a
+comment, a CDATA section, letters beyond ASCII, an empty or over-long id) is left to the scanner.
 
 The Body's first child may be any that was looked at before under this shape, by its exact start
 tag, and none that the Watch wants to read.
@@ -26,15 +28,14 @@ that were not served, so that a client who varies its markup on purpose gains no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from soapgate.core.envelope import SoapVersion
 from soapgate.core.errors import Failure
-from soapgate.core.scanned import Found, Outcome, ScanLimits, Scanned, Watch
+from soapgate.core.scanned import Found, Outcome, ScanLimits, Scanned, Use, Watch
 from soapgate.core.scanner import Scanner
-
-Use = Literal["lookup", "bind", "learn", "end"]
+from soapgate.core.values import Finish, Unreadable
 
 SHAPES = 128  # of one Watch: stacks of its clients times their headers; a large one takes 100 KB
 SIBLINGS = 8  # shapes tried for one Envelope start tag
@@ -90,7 +91,7 @@ class _Watched:
     def __init__(self, watch: ShapedWatch) -> None:
         self.watch = watch
         self.wanted: bool | None = None
-        self.find = watch.find
+        self.find = watch.raw.find  # a mark must come out as it went in
 
     def wants_body(self, tag: str, action: str = "", /) -> bool:
         self.wanted = self.watch.wants_body(tag, action)
@@ -104,6 +105,14 @@ class ShapedWatch(Watch, Protocol):
     def consulted(self) -> frozenset[str] | None:
         """Local names of elements and attributes whose values are compared; None: any."""
 
+    @property
+    def raw(self) -> Watch:
+        """The same without what is done to texts to make them ids."""
+
+    @property
+    def finishes(self) -> Mapping[tuple[str, str, str], Finish]:
+        """What is done to them, by profile, use and location. It may raise Unreadable."""
+
 
 class _Shape(NamedTuple):
     """What is known of one markup. `looks`: the bytes from the Body's start tag to the end of its
@@ -112,7 +121,7 @@ class _Shape(NamedTuple):
     match: Callable[[bytes], re.Match[bytes] | None]
     segments: list[bytes | _Hole]
     soap: SoapVersion | None
-    ids: tuple[tuple[str, Use, str, _Cut], ...]
+    ids: tuple[tuple[str, Use, str, _Cut, Finish | None], ...]
     message_id: tuple[str, _Cut] | None
     looks: dict[bytes, Scanned]
 
@@ -188,7 +197,7 @@ class Shapes:
         groups = matched.groups()
         most = self._limits.id_bytes
         found = []
-        for profile, use, location, (before, group, behind) in shape.ids:
+        for profile, use, location, (before, group, behind), finish in shape.ids:
             text = before
             if group:
                 text = groups[group - 1].decode("ascii").strip()
@@ -198,6 +207,10 @@ class Shapes:
                     text = f"{before}{text}{behind}"
             if len(text) > most:
                 return None
+            if finish is not None:
+                text = _finished(finish, text, most)
+                if not text:
+                    return None
             found.append(_new(Found, (profile, use, text, location)))
         message_id = None
         if shape.message_id is not None:
@@ -275,8 +288,10 @@ class Shapes:
     def _shape(self, segments: list[bytes | _Hole], look: bytes, action: str) -> _Shape:
         scanned = self._marked(segments, look, action)
         groups: dict[int, int] = {}
+        finishes = self.watch.finishes
         ids = tuple(
-            (one.profile, one.use, one.location, _cut(one.id, groups)) for one in scanned.found
+            (p, u, at, _cut(text, groups), finishes.get((p, u, at)))
+            for p, u, text, at in scanned.found
         )
         message_id = None
         if scanned.message_id is not None:
@@ -285,7 +300,7 @@ class Shapes:
         # groups are numbered as they come out; the expression numbers them as they stand
         order = {hole: place for place, hole in enumerate(sorted(groups), 1)}
         renumber = {number: order[hole] for hole, number in groups.items()}
-        ids = tuple((p, u, at, _renumbered(cut, renumber)) for p, u, at, cut in ids)
+        ids = tuple((p, u, at, _renumbered(cut, renumber), fin) for p, u, at, cut, fin in ids)
         if message_id is not None:
             message_id = (message_id[0], _renumbered(message_id[1], renumber))
         pattern = b"".join(_pattern(number, one, groups) for number, one in enumerate(segments))
@@ -309,6 +324,15 @@ def _text(cut: _Cut, groups: tuple[bytes, ...]) -> str:
         return cut.before
     text = groups[cut.group - 1].decode("ascii").strip()
     return f"{cut.before}{text}{cut.behind}" if text else ""
+
+
+def _finished(finish: Finish, text: str, most: int) -> str:
+    """The id that is made of a text; "" for none, and for one that only the scanner may judge."""
+    try:
+        text = finish(text)
+    except Unreadable:
+        return ""
+    return text if len(text.encode("utf-8", "replace")) <= most else ""
 
 
 def _cut(text: str, groups: dict[int, int]) -> _Cut:

@@ -20,9 +20,10 @@ from lxml import etree
 
 from soapgate.core import carriers
 from soapgate.core.explained import Message
-from soapgate.core.locations import MAX_LENGTH, check_namespace
+from soapgate.core.locations import MAX_LENGTH
 from soapgate.core.matching import text_of
 from soapgate.core.ns import PREFIXES
+from soapgate.core.paths import check_namespace
 from soapgate.core.scanner import ScanLimits
 from soapgate.core.sight import Sight, scanned
 

@@ -54,6 +54,7 @@ LETTERS: tuple[Position, ...] = (
         {
             "V": "valid: pinned to a backend that serves it",
             "D": "pinned to a backend in drain, which serves it",
+            "E": "its session has ended a moment ago; sent where it was",
             "L": "lost: its backend is out of the pool, in maint, down or unreachable",
             "N": "new, and of the kind that a client makes up: bound now",
             "U": "unknown, and not bound",
@@ -96,9 +97,10 @@ _CARRIERS = {
 _IDS = {
     "bound": "V",
     "draining": "D",
+    "ended": "E",
     **dict.fromkeys(("removed", "maint", "down", "unreachable", "session-lost"), "L"),
     "new": "N",
-    **dict.fromkeys(("unknown", "session-unknown"), "U"),
+    **dict.fromkeys(("unknown", "hashed", "session-unknown"), "U"),
     "no-id": NOTHING,
 }
 _ROUTES = {"pinned": "P", "balanced": "B", "redispatched": "M"}
@@ -141,7 +143,7 @@ def _carrier(facts: Facts, identity: Identity) -> str:
     like = [each.key for each in facts.identities if each.profile == identity.profile]
     places: dict[str, str] = {}
     for one in facts.found:
-        if one.profile == identity.profile:
+        if one.profile == identity.profile and one.use in ("lookup", "bind"):
             places.setdefault(one.id, one.location)
     at = like.index(identity.key)
     if at >= len(places):

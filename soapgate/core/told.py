@@ -45,8 +45,15 @@ def _unpinned(view: View, order: Sequence[Ranked], balanced: str) -> str:
     bound = next((one for one in order if one.bindable), None)
     if bound is not None:
         return f"{balanced}; {_name(bound)} is bound to that backend"
-    if any(terms.unknown_of.get(one.profile, terms.unknown) == "fault" for one in order):
-        return f'{fault(Reason.SESSION_UNKNOWN)} (unknown = "fault")'
+    words = {one.profile: terms.unknown_of.get(one.profile, terms.unknown) for one in order}
+    for name, word in words.items():
+        if word == "fault":
+            told = {profile.name: profile.unknown_fault for profile in view.profiles}
+            own = told.get(name, "soap")
+            answer = fault(Reason.SESSION_UNKNOWN) if own == "soap" else f"{own}'s fault, HTTP 500"
+            return f'{answer} (unknown = "fault")'
+    if "hash" in words.values():
+        return 'balanced by the id\'s own hash, nothing is bound (unknown = "hash")'
     return f"{balanced}, nothing is bound"
 
 

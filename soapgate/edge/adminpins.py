@@ -98,7 +98,8 @@ def _pin(view: View, key: bytes, pin: Pin) -> dict[str, object]:
         "created": iso(pin.created),
         "used": iso(pin.used),
         # of a service that is no longer configured: nobody asks for it
-        "expired": lifetime is None or lifetime.expired(pin, view.now()),
+        "expired": lifetime is None or lifetime.over(pin, view.now()),
+        "ended": bool(pin.ended),
     }
 
 

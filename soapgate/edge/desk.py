@@ -12,14 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from soapgate.core.affinity import Affinity
+from soapgate.core.affinitycookie import AffinityCookie, Claim
 from soapgate.core.encodings import readable_as_it_is
 from soapgate.core.plan import HttpFacts, Plan, RequestWatch, ResponseWatch
 from soapgate.core.pool import Member, Pool
 from soapgate.core.routing import Terms
 from soapgate.core.scanned import Found, ScanLimits
 from soapgate.core.shapes import Shapes
+from soapgate.edge.calls import Callbacks
 from soapgate.edge.exchangelog import ExchangeLog
-from soapgate.edge.hops import traces
+from soapgate.edge.hops import traces, without_fast_infoset
 from soapgate.edge.http11 import RequestHead, ResponseHead, soap_action
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.rewriting import Addresses
@@ -33,9 +35,10 @@ class Service:
     `queue`: seconds a request waits for a place of a full backend; `tries`: how many connections
     are attempted for one request; `max_body`: most octets of a request body, 0 for no bound;
     `keep`: most octets of a body that is kept for another try once bytes of it were sent;
-    `hide_fast_infoset`: take it out of Accept where profiles look into XML; `addresses`: what is
-    done about those of backends in responses; `explain`: responses say what happened to
-    stickiness; `fast`: shapes of messages may be known.
+    `hide_fast_infoset`: take it out of Accept where profiles look into XML; `callbacks`: who
+    takes the answers to what backends send out by this service; `cookie`: the gateway's own;
+    `addresses`: what is done about those of backends in responses; `explain`: responses say what
+    happened to stickiness; `fast`: shapes of messages may be known.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Service:
     max_body: int = 0
     keep: int = 64 * 1024
     hide_fast_infoset: bool = True
+    callbacks: tuple[Callbacks, ...] = ()
+    cookie: AffinityCookie | None = None
     explain: bool = False
     addresses: Addresses | None = None
     fast: bool = True
@@ -83,14 +88,15 @@ class Asked:
     """What a request head says.
 
     `found` and `ends` are ids and markers outside the body; `envelope`: the service's profiles
-    look into bodies; `plain`: a body can be an envelope in UTF-8 as it is; `explain`: the answer
-    says what happened to stickiness; `fast`: it may go the short way.
+    look into bodies; `plain`: a body can be an envelope in UTF-8 as it is; `less`: what takes out
+    of the lines that go on what a backend should not see, None for nothing. `cookie`: our own,
+    `claim`: what it says, `foreign`: how many of its name are not ours; `explain`: the answer says
+    what happened to stickiness; `fast`: it may go the short way.
     """
 
     __slots__ = (
-        "_peer", "_scheme", "_traces", "action", "ends", "envelope", "explain", "fast", "found",
-        "less",
-        "method", "plain", "service", "tables",
+        "_peer", "_scheme", "_traces", "action", "claim", "cookie", "ends", "envelope", "explain",
+        "fast", "foreign", "found", "less", "method", "plain", "service", "tables",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, head: RequestHead, facts: HttpFacts) -> None:
@@ -103,7 +109,10 @@ class Asked:
         self.ends: list[Found] = []
         self.envelope = False
         self.explain = self.service is not None and self.service.explain
-        self.less = False  # whether its Accept offers more than should go on
+        self.less: Callable[[bytes], bytes] | None = None
+        self.cookie = self.service.cookie if self.service is not None else None
+        self.claim: Claim | None = None
+        self.foreign = 0
         self.plain = plain(head)
         self._peer = self._scheme = b""
         self._traces = b""
@@ -112,7 +121,10 @@ class Asked:
             self.envelope = watch.needs_envelope
             if self.service.hide_fast_infoset and self.service.plan.looks_into_xml:
                 offers = head.fields.get(b"accept", ())
-                self.less = any(b"fastinfoset" in one.lower() for one in offers)
+                if any(b"fastinfoset" in one.lower() for one in offers):
+                    self.less = without_fast_infoset
+            if self.service.cookie is not None and b"cookie" in head.fields:
+                self._own_cookie(self.service.cookie, head)
             for one in watch.http(facts):
                 (self.ends if one.use == "end" else self.found).append(one)
         # nothing about the head asks for the long way (see `soapgate.edge.fastpath`)
@@ -123,8 +135,15 @@ class Asked:
             or self.explain
             or (self.envelope and not self.plain)
             or head.method == b"HEAD"
+            or self.service.plan.request.empty_ends
             or (self.service.addresses is not None and self.service.addresses.rewrites)
         )
+
+    def _own_cookie(self, cookie: AffinityCookie, head: RequestHead) -> None:
+        self.claim, self.foreign = cookie.read(head.fields[b"cookie"])
+        if self.claim or self.foreign:
+            before = self.less
+            self.less = lambda lines: cookie.without(before(lines) if before else lines)
 
     def traces(self, head: RequestHead, peer: bytes, scheme: bytes) -> bytes:
         """The lines the request gets on its way; kept for the client that asked last."""

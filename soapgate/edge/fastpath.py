@@ -17,6 +17,7 @@ The alternative, a leaner story, was tried first: its branches are what costs.
 from __future__ import annotations
 
 from soapgate.core.errors import Failure, StoreError
+from soapgate.core.naming import ASKING
 from soapgate.core.routing import settled
 from soapgate.edge.desk import Asked, plain, silent
 from soapgate.edge.flow import Whole
@@ -65,7 +66,7 @@ class FastExchange(Exchange):
                 return False
             if scanned.found:
                 found = [*found, *scanned.found] if found else scanned.found  # type: ignore[assignment]
-        if len(found) != 1 or found[0].use == "end" or len(body) > service.max_body > 0:
+        if len(found) != 1 or found[0].use not in ASKING or len(body) > service.max_body > 0:
             return False
         identity = service.affinity.settled(found[0], self._now)
         route = settled(identity, service.pool) if identity is not None else None

@@ -144,9 +144,15 @@ class _Round:
         dialling = backend_endpoint(self._reactor, backend, health.timeout).connect(_SILENT)
         dialling.addTimeout(self._pool.health.timeout, self._reactor)
         self._dialling = dialling
-        dialling.addCallbacks(_close, _say)
+        dialling.addCallbacks(self._close, _say)
         dialling.addCallback(self._note)
         dialling.addErrback(self._defect)
+
+    def _close(self, protocol: IProtocol) -> str:
+        transport: Any = protocol.transport  # type: ignore[attr-defined]
+        self._member.seen_at = getattr(transport.getPeer(), "host", "")
+        transport.loseConnection()
+        return ""
 
     def _note(self, detail: str) -> None:
         """Take a result: empty for a connection, else what stood against it."""
@@ -175,11 +181,6 @@ class _Round:
         interval = self._pool.health.interval * (1 + JITTER * (2 * self._chance() - 1))
         taken = self._reactor.seconds() - self._began
         self._timer = self._reactor.callLater(max(0.0, interval - taken), self._probe)
-
-
-def _close(protocol: IProtocol) -> str:
-    protocol.transport.loseConnection()  # type: ignore[attr-defined]
-    return ""
 
 
 def _say(failure: Failure) -> str:

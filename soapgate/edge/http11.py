@@ -52,8 +52,8 @@ _FOLD = re.compile(rb"\r\n[ \t]+")
 _NO_BODY = frozenset((204, 304))
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 # The expectation is met here: the gateway asks for the body itself (as nginx does).
-# What we say of moved sessions nobody else may say.
-_NOT_TO_UPSTREAM = HOP_BY_HOP | {b"expect", b"x-soapgate-redispatched"}
+# What we say of moved sessions nobody else may say; what callers say of themselves is for us.
+_NOT_TO_UPSTREAM = HOP_BY_HOP | {b"expect", b"x-soapgate-redispatched", b"x-soapgate-caller"}
 _CODING_LINE = re.compile(rb"(?i)(?<=\r\n)transfer-encoding:[^\r\n]*\r\n")
 # What Connection must not remove by naming it: framing, and what tells sessions apart.
 _NEVER_NAMED = frozenset(

@@ -35,8 +35,8 @@ from soapgate.edge.processes import Processes
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-# what affinities count, and what a store does when it is full
-PIN_EVENTS = (*EVENTS, "evicted", "refused")
+# what affinities count, what a store does when it is full, and what a restart of a backend costs
+PIN_EVENTS = (*EVENTS, "evicted", "refused", "restarted")
 Side = Literal["request", "response"]
 
 # upper bounds in seconds: from a cached answer on loopback to the usual 60 s time-out
@@ -53,8 +53,14 @@ COUNTS = (
     ("turned_away", "soapgate_clients_turned_away", "Connections over `connections`, closed."),
     ("oversized_ids", "soapgate_oversized_ids", "Ids over the limit `id`, taken for absent."),
     ("fast", "soapgate_fast_exchanges", "Exchanges that took the short way, up and down."),
+    (
+        "unreadable_ids",
+        "soapgate_unreadable_ids",
+        "Texts no id could be made of, such as bad base64.",
+    ),
     ("id_conflicts", "soapgate_id_conflicts", "Requests whose ids are pinned to two backends."),
     ("learn_conflicts", "soapgate_learn_conflicts", "Ids learned that another backend has."),
+    ("foreign_cookies", "soapgate_foreign_cookies", "Affinity cookies that are not ours, ignored."),
     ("worker_restarts", "soapgate_worker_restarts", "Workers that ended and were replaced."),
     ("log_lost", "soapgate_log_lines_lost", "Exchange log lines that could not be written."),
     # the counters of a SOAP router as WebLogic has them
@@ -83,7 +89,7 @@ class Metrics:
         self.last_failure: tuple[str, str, float] | None = None  # service, reason, epoch seconds
         self.retries = self.clients_left = self.log_lost = 0
         self.id_conflicts = self.learn_conflicts = 0
-        self.turned_away = self.oversized_ids = 0
+        self.turned_away = self.oversized_ids = self.unreadable_ids = self.foreign_cookies = 0
         self.connections_downstream = self.connections_upstream = 0
         self.accepted = self.dialled = self.reused = 0
         self.downstream_read = self.downstream_sent = 0
@@ -93,6 +99,7 @@ class Metrics:
         self.worker_restarts = 0
         self.pids: Callable[[], Iterable[int | str]] = this_process
         self.pins: Mapping[str, int] = {}
+        self.scopes: set[str] = set()
         self.store: PinStore | None = None
         self.pools: Mapping[str, Pool] = {}
         self.exchanges: dict[tuple[str, str, str], int] = {}  # service, route, reason
@@ -107,10 +114,13 @@ class Metrics:
         self._registry.register(Processes(lambda: self.pids()))
         self.reconcile(services, pools or {})
 
-    def reconcile(self, services: Iterable[str], pools: Mapping[str, Pool]) -> None:
+    def reconcile(
+        self, services: Iterable[str], pools: Mapping[str, Pool], scopes: Iterable[str] = ()
+    ) -> None:
         """Take the names of a new configuration: counts of services that stay go on, those of
-        services that left are forgotten."""
+        services that left are forgotten. `scopes` of pins, those of the services apart."""
         names = {*services, NO_SERVICE}
+        self.scopes = names | {*scopes}
         self.pools = pools
         self.durations = {name: self.durations.get(name) or Durations() for name in names}
         self.exchanges = {key: n for key, n in self.exchanges.items() if key[0] in names}
@@ -263,7 +273,7 @@ class Families(Collector):
             "soapgate_pins", "Pins at the last count, aliases included.", labels=("service",)
         )
         for service, count in self._metrics.pins.items():
-            if service in self._metrics.durations:
+            if service in self._metrics.scopes:
                 pins.add_metric((service,), count)
         yield pins
         events = CounterMetricFamily(

@@ -142,6 +142,7 @@ _PIN = {
     "created": TIME,
     "used": TIME,
     "expired": FLAG,
+    "ended": FLAG,
 }
 _PROBE = _object(ok=FLAG, detail=TEXT, at=TIME, seconds=NUMBER)
 _ID = _object(hash=TEXT, length=COUNT, clear=_or_null(TEXT))
@@ -199,7 +200,7 @@ SCHEMAS: dict[str, Json] = {
         role=_or_null(TEXT),
         sessions=_list(TEXT),
         lost={"type": "string", "enum": ["strict", "redispatch"]},
-        unknown={"type": "string", "enum": ["balance", "fault"]},
+        unknown={"type": "string", "enum": ["balance", "fault", "hash"]},
         idle=NUMBER,
         max_age=NUMBER,
     ),

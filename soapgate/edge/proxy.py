@@ -22,18 +22,20 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 
 from soapgate.core.errors import Failure, Reason, StoreError
-from soapgate.core.faults import answer
 from soapgate.core.plan import HttpFacts
 from soapgate.core.routing import Identity, Refusal, Route, route
 from soapgate.core.scanned import Found, Scanned
+from soapgate.edge.calls import note
 from soapgate.edge.desk import Asked, Desk, Service, asked
 from soapgate.edge.downstream import Downstream
 from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.flow import Flow, Outlet, Whole
 from soapgate.edge.framing import CHUNKED, Length
-from soapgate.edge.hops import REDISPATCHED, explained, last_hop, own_answer, without_fast_infoset
+from soapgate.edge.hops import REDISPATCHED, explained, last_hop, own_answer
 from soapgate.edge.http11 import RequestHead, ResponseHead
-from soapgate.edge.scanning import Unreadable, scan_body
+from soapgate.edge.owncookie import claimed, with_cookie
+from soapgate.edge.refusals import refusal
+from soapgate.edge.scanning import Unreadable, empty_ends, scan_body, scan_reply
 from soapgate.edge.steps import ClientLeft, Steps
 from soapgate.edge.upstream import Dialer, UpstreamConnection
 
@@ -148,6 +150,9 @@ class Exchange(Steps):
         if scanned.found:
             self._found = [*said.found, *[one for one in scanned.found if one.use != "end"]]
             self._ends = [*said.ends, *[one for one in scanned.found if one.use == "end"]]
+            if service.callbacks:
+                peer = self._downstream.peer
+                await note(service.callbacks, scanned.found, self._head, peer, self._now)
 
     async def _look_up(self, service: Service) -> str:
         """Which backend it is."""
@@ -158,6 +163,9 @@ class Exchange(Steps):
         while True:
             if self._found:
                 self._identities = await affinity.identify(self._found, now)
+            if service.cookie is not None:
+                ids = self._identities if self._found else ()
+                self._identities = claimed(service, self._said, ids, self._desk.metrics, now)
             terms = service.terms
             if self._fresh:  # no backend has seen the session yet: its first message may move
                 terms = replace(terms, lost="redispatch")
@@ -223,7 +231,7 @@ class Exchange(Steps):
         self._stage = "forward"
         head, flow, downstream = self._head, self._flow, self._downstream
         parts = [
-            without_fast_infoset(head.forward) if self._said.less else head.forward,
+            head.forward if self._said.less is None else self._said.less(head.forward),
             self._said.traces(head, downstream.peer_bytes, downstream.scheme),
         ]
         if self._route.kind == "redispatched" and not self._fresh:
@@ -265,7 +273,9 @@ class Exchange(Steps):
         assert flow is not None
         pieces, scanned = flow.take(), None
         if (watch.needs_envelope or self._ends) and (flow.received or not flow.done):
-            scanned = await self._scan_reply(service, reply, flow, pieces)
+            action, record = self._said.action, self._record
+            scanned = await scan_reply(service, reply, action, flow, pieces, record)
+            self._desk.metrics.scan("response", record.reply_scan)
         if scanned is not None:
             found += scanned.found
             fault = fault or scanned.fault is True
@@ -273,6 +283,8 @@ class Exchange(Steps):
         excuse = reply.status in GATEWAY_ERRORS and (scanned is None or scanned.soap is None)
         if upstream.member.mark(not excuse):
             self._desk.flipped(service.pool, upstream.member)
+        if service.plan.request.empty_ends and not (fault or self._flow.received):
+            found += await empty_ends(service.plan.request, self._head, flow, pieces)
         if found or self._ends:
             await self._bind(service, found, fault=fault)
         if self._identity is not None:
@@ -290,6 +302,8 @@ class Exchange(Steps):
         settled = (reply.keep_alive or request.done) and not self._downstream.closing
         head, chunked, keep = last_hop(self._head, reply, keep=settled)
         pieces += flow.take()
+        if (cookie := self._said.cookie) is not None and not self._found:
+            head = with_cookie(head, cookie, record, self._now, self._downstream.scheme)
         self._outlet = outlet = Outlet(self._downstream.transport, chunked=chunked)
         self._answered = True
         record.status = reply.status
@@ -314,36 +328,25 @@ class Exchange(Steps):
 
     # Parts of the steps
 
-    async def _scan_reply(
-        self, service: Service, reply: ResponseHead, flow: Flow | Whole, pieces: list[bytes]
-    ) -> Scanned | None:
-        record, shapes = self._record, service.response_shapes
-        scanned = None
-        try:
-            scanned = await scan_body(shapes, service.scan, reply, self._said.action, flow, pieces)
-            record.reply_scan = scanned.outcome
-        except Unreadable as error:
-            # an envelope we cannot read is still the backend's answer: it passes, nothing learnt
-            record.reply_scan = str(error.failure.reason)
-        self._desk.metrics.scan("response", record.reply_scan)
-        return scanned
-
     async def _bind(self, service: Service, found: list[Found], *, fault: bool) -> None:
         """Bind what was learnt; end what ended. What the request asked to end has not ended if the
         answer was a fault; what the response says of an end is so."""
-        learned = [one for one in found if one.use == "learn"]
+        learned = service.plan.issued(found, self._found)
         ends = [one for one in found if one.use == "end"]
+        named = [*learned, *self._found, *ends]
         if not fault:
             ends += self._ends
-        named = [*learned, *self._found, *ends]
-        if learned:
+            named += self._ends
+        if dated := service.plan.dated:
+            named += [one for one in found if one.use == "expires"]
+        if ends:  # first: what is issued in the same breath belongs to a session of its own
+            self._record.ended = await service.affinity.end(named, self._now)
+        if learned or dated:
             self._record.learned = len(learned)
             self._record.clashes = await service.affinity.learn(
                 named, self._record.backend, self._identity, self._now
             )
             self._desk.metrics.learn_conflicts += self._record.clashes
-        if ends:
-            self._record.ended = await service.affinity.end(named, self._now)
 
     def _ask(self) -> None:
         """`Expect: 100-continue` is answered when the body is wanted, and only then."""
@@ -391,12 +394,9 @@ class Exchange(Steps):
             self._downstream.abort()
             self._finish(keep=False)
             return
-        scanned = self._scanned
-        detail = failure.detail if failure.source != "upstream" else ""
-        soap, message_id = (scanned.soap, scanned.message_id) if scanned else (None, None)
-        reply = answer(failure.reason, detail, soap=soap, relates_to=message_id)
+        head, flow, identity = self._head, self._flow, self._identity
+        reply = refusal(failure, self._said, identity, head, self._scanned, self._kept)
         record.status = reply.status
-        head, flow = self._head, self._flow
         keep = head is not None and head.keep_alive and flow.done and head.minor == 1
         keep = keep and not self._downstream.closing
         self._outlet = outlet = Outlet(self._downstream.transport, chunked=False)

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from soapgate.core.errors import Failure
-from soapgate.core.scanned import ScanLimits, Scanned
+from soapgate.core.plan import RequestWatch
+from soapgate.core.scanned import Found, ScanLimits, Scanned
 from soapgate.core.scanner import Scanner
 from soapgate.core.shapes import Shapes
-from soapgate.edge.desk import plain
+from soapgate.edge.desk import Service, plain
+from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.flow import Flow, Whole
 from soapgate.edge.http11 import RequestHead, ResponseHead
 
@@ -72,3 +74,37 @@ async def scan_body(
     if shaped and fed == 1:
         shapes.learn(pieces[0], action, scanned)
     return scanned
+
+
+async def scan_reply(
+    service: Service,
+    reply: ResponseHead,
+    action: str,
+    flow: Flow | Whole,
+    pieces: list[bytes],
+    record: ExchangeRecord,
+) -> Scanned | None:
+    """What the body of a response holds, None if it cannot be read: an envelope we cannot read is
+    still the backend's answer, it passes and nothing is learnt. `record` hears the outcome."""
+    try:
+        shapes, limits = service.response_shapes, service.scan
+        scanned = await scan_body(shapes, limits, reply, action, flow, pieces)
+    except Unreadable as error:
+        record.reply_scan = str(error.failure.reason)
+        return None
+    record.reply_scan = scanned.outcome
+    return scanned
+
+
+async def empty_ends(
+    watch: RequestWatch, head: RequestHead, flow: Flow | Whole, pieces: list[bytes]
+) -> list[Found]:
+    """What an empty POST ends, if its answer `flow` is empty as well. Waits for the first piece of
+    that, which is added to `pieces`."""
+    if head.method != b"POST":
+        return []
+    if not pieces and not flow.received:
+        piece = await flow.piece()
+        if piece:
+            pieces.append(piece)
+    return [] if pieces or flow.received else watch.empty_ends

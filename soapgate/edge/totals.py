@@ -23,7 +23,7 @@ STATES = frozenset({"connections_downstream", "connections_upstream", "workers"}
 # labelled with a service, which a reload may take
 BY_SERVICE = frozenset({"exchanges", "leaks", "rewrites", "shapes"})
 # not sums: what the supervisor has itself
-OWN = frozenset({"pids", "pins", "pools", "store"})
+OWN = frozenset({"pids", "pins", "pools", "scopes", "store"})
 
 
 def taken(metrics: Metrics) -> Counts:

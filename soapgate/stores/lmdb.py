@@ -30,6 +30,7 @@ from soapgate.stores.lmdb_directory import Directory
 from soapgate.stores.lmdb_format import (
     FORMAT,
     FORMAT_KEY,
+    OLDER,
     Labels,
     order,
     ordered_key,
@@ -149,9 +150,10 @@ class LmdbStore:
             self._order = env.open_db(b"order")
             labels = env.open_db(b"labels")
             with env.begin(write=True, db=labels) as txn:
-                if txn.get(FORMAT_KEY) is None:
+                found = txn.get(FORMAT_KEY)
+                if found is None or found in OLDER:
                     txn.put(FORMAT_KEY, FORMAT)
-                if txn.get(FORMAT_KEY) != FORMAT:
+                elif found != FORMAT:
                     raise Unusable("its format is another one")
         except BaseException:
             env.close()

@@ -1,6 +1,8 @@
-"""How a pin is written in an LMDB file: 21 bytes, 37 for an alias.
+"""How a pin is written in an LMDB file: 21 bytes, 37 for an alias; 8 more with a bound of its own.
 
-    value   version (1), label (4), created (8), used (8), alias (16, an alias only)
+    value   kind (1), label (4), created (8), used (8), until (8, not in kind 1),
+            alias (16, an alias only)
+    kind    1 = no bound, 2 = a bound, 3 = the name has ended, 4 = the session has ended
     label   a number for a (service, profile, backend) triple; the table of labels lies beside
     order   used (8), key (16): sorts by use, since positive doubles sort like their bytes
 
@@ -20,21 +22,25 @@ from typing import Any
 import lmdb
 
 from soapgate.core.errors import StoreError
-from soapgate.core.pins import KEY_BYTES, Pin
+from soapgate.core.pins import KEY_BYTES, LIVE, Pin
 
-VERSION = 1
-FORMAT = b"soapgate pins 1"  # under FORMAT_KEY in the table of labels
+KINDS = (2, 3, 4)  # by what has ended of a pin that has a bound; without one it is of kind 1
+UNBOUNDED = 1
+FORMAT = b"soapgate pins 2"  # under FORMAT_KEY in the table of labels
+OLDER = (b"soapgate pins 1",)  # knew kind 1 only, so its files need no more than the new name
 FORMAT_KEY = b"\0\0\0\0"  # label 0 is never given out
 
 Triple = tuple[str, str, str]
 
 _VALUE = struct.Struct(">BIdd")
+_BOUNDED = struct.Struct(">BIddd")
 _ORDER = struct.Struct(">d16s")
 _USED_AT = 13  # where `used` starts in a value
 _LABEL = struct.Struct(">I")
 
 PRIMARY_BYTES = _VALUE.size
 ALIAS_BYTES = _VALUE.size + KEY_BYTES
+BOUND_BYTES = _BOUNDED.size - _VALUE.size  # what a bound adds to either
 
 
 def order(used: float, key: bytes) -> bytes:
@@ -111,22 +117,28 @@ class Labels:
     def encode(self, txn: lmdb.Transaction[bytes], pin: Pin) -> bytes:
         """The value of a pin."""
         number = self.number(txn, (pin.service, pin.profile, pin.backend))
-        return _VALUE.pack(VERSION, number, pin.created, pin.used) + pin.alias
+        if not pin.until:
+            return _VALUE.pack(UNBOUNDED, number, pin.created, pin.used) + pin.alias
+        kind = KINDS[pin.ended]
+        return _BOUNDED.pack(kind, number, pin.created, pin.used, pin.until) + pin.alias
 
     def decode(self, value: bytes) -> Pin | None:
         """The pin of a value; None if its label is not known here (yet): `read`, then try again.
 
         Raises StoreError for a value that no version of this file has written."""
-        try:
-            version, number, created, used = _VALUE.unpack_from(value)
-        except struct.error:
-            version = None
-        if version != VERSION or len(value) not in (PRIMARY_BYTES, ALIAS_BYTES):
-            raise StoreError(f"a pin of {len(value)} bytes that starts with {value[:1].hex()!r}")
+        size = len(value)
+        if size in (PRIMARY_BYTES, ALIAS_BYTES) and value[0] == UNBOUNDED:
+            _, number, created, used = _VALUE.unpack_from(value)
+            until, ended, rest = 0.0, LIVE, PRIMARY_BYTES
+        elif size - BOUND_BYTES in (PRIMARY_BYTES, ALIAS_BYTES) and value[0] in KINDS:
+            kind, number, created, used, until = _BOUNDED.unpack_from(value)
+            ended, rest = KINDS.index(kind), PRIMARY_BYTES + BOUND_BYTES
+        else:
+            raise StoreError(f"a pin of {size} bytes that starts with {value[:1].hex()!r}")
         triple = self._triples.get(number)
         if triple is None:
             return None
-        return Pin._make((*triple, value[_VALUE.size :], created, used))
+        return Pin._make((*triple, value[rest:], created, used, until, ended))
 
     def decode_in(self, txn: lmdb.Transaction[bytes], value: bytes) -> Pin:
         """The pin of a value that `txn` sees, and so sees the label of. Raises StoreError."""

@@ -16,7 +16,7 @@ import lmdb
 
 from soapgate.core.errors import StoreError
 from soapgate.core.pins import KEY_BYTES
-from soapgate.stores.lmdb_format import FORMAT, FORMAT_KEY, Labels, order, used_of
+from soapgate.stores.lmdb_format import FORMAT, FORMAT_KEY, OLDER, Labels, order, used_of
 
 DATABASES = (b"pins", b"order", b"labels")
 
@@ -51,7 +51,7 @@ def _copy(
 ) -> int:
     pins, _, labels = (source.open_db(name, txn=reading, create=False) for name in DATABASES)
     new_pins, new_order, new_labels = (target.open_db(name, txn=writing) for name in DATABASES)
-    if reading.get(FORMAT_KEY, db=labels) != FORMAT:
+    if reading.get(FORMAT_KEY, db=labels) not in (FORMAT, *OLDER):
         raise StoreError("its format is another one")
     table = Labels(labels)
     for number, triple in reading.cursor(labels):

@@ -42,8 +42,6 @@ NAMESPACES = {
     "da": "http://opcfoundation.org/webservices/XMLDA/1.0/",
     "call2": "http://www.csapi.org/schema/parlayx/third_party_call/v2_0/local",
     "eb3": "http://docs.oasis-open.org/ebxml-msg/ebms/v3.0/ns/core/200704/",
-    "mage": "urn:Magento",
-    "om": "urn:OpenMage",
     "cwmp": "urn:dslforum-org:cwmp-1-2",
 }
 
@@ -108,6 +106,7 @@ def activity(context, identifier):
     )
     return [
         rq(block, "<x:op/>", "bind urn:uuid:7"),
+        rq(block, "<x:op/>", "bind urn:uuid:7"),
         rs(block, "<x:opResponse/>", "learn urn:uuid:7"),
         rq("<z:context><z:session/></z:context>", "<x:op/>"),
     ]
@@ -145,7 +144,7 @@ def pull_point(version):
         rq(block, "<tev:PullMessages/>", "lookup 297"),
         rs("", "<tev:PullMessagesResponse/>"),
         rq(block, "<wsnt:Renew/>", "lookup 297"),
-        rs("", fault12("ResourceUnknown")),
+        rs("", fault12("ResourceUnknown"), "end "),
         rq(block, "<wsnt:Unsubscribe/>", "lookup 297", "end "),
     ]
 
@@ -164,6 +163,7 @@ def eb2(action):
     )
 
 
+TRAVELPORT = "<com33:ErrorInfo><com33:Code>{}</com33:Code></com33:ErrorInfo>"
 HOST = '<com33:HostToken Host="1G">7BE6</com33:HostToken>'
 CONTEXT = '<tpctx:SessionContext><tpctx:SessTok id="T9"/></tpctx:SessionContext>'
 
@@ -173,17 +173,6 @@ def session_header(prefix):
         f"<{prefix}:SessionHeader><{prefix}:sessionId>00D!AQ</{prefix}:sessionId>"
         f"</{prefix}:SessionHeader>"
     )
-
-
-def shop(login, answer, call, end):
-    """Magento: the elements of login's reply, of its id, of a call and of the end."""
-    return [
-        rs("", f"<{login}><{answer}>f00d</{answer}></{login}>", "learn f00d"),
-        rq("", f"<{call}><sessionId>f00d</sessionId><args/></{call}>", "lookup f00d"),
-        rs("", fault11("101")),
-        rq("", f"<{end}><sessionId>f00d</sessionId></{end}>", "lookup f00d", "end "),
-        rs("", fault11("5"), "end "),
-    ]
 
 
 def eb3_user(conversation, message):
@@ -266,6 +255,13 @@ CONVERSATIONS = {
             "bind c1",
             "bind b1",
         ),
+        rq(
+            "<wsa:From>"
+            + parameters("<sca:ConversationID>c1</sca:ConversationID>")
+            + "</wsa:From>",
+            "<x:op/>",
+            "bind c1",
+        ),
         rq("<sca:ConversationID>c1</sca:ConversationID>", "<x:op/>"),
     ],
     "sabre": [
@@ -276,7 +272,10 @@ CONVERSATIONS = {
             "<x:OTA_AirAvailRQ/>",
             "lookup Shared/IDL:1!0",
         ),
-        rs("", fault11("soap:Client.InvalidSecurityToken")),
+        rs("", fault11("soap:Client.InvalidSecurityToken"), "end "),
+        rs("", fault11("soap:Client", "errors.session.USG_INVALID_SESSION"), "end "),
+        rs("", fault11("soap:Client", "", "<StackTrace>x: USG_IS_BUSY</StackTrace>")),
+        rs("", fault11("soap:Client", "", "<S>x: USG_INVALID_SECURITY_TOKEN</S>"), "end "),
         rq(token("sec0212", "T"), "<SessionCloseRQ/>", "lookup T", "end "),
         rq(eb2("SessionCloseRQ") + token("wsse", "T"), "<x:Close/>", "lookup T", "end "),
     ],
@@ -295,6 +294,8 @@ CONVERSATIONS = {
             "lookup 7BE6",
             "end ",
         ),
+        rs("", fault11("Server.x", "", TRAVELPORT.format(14057))),
+        rs("", fault11("Server.x", "Could not locate", TRAVELPORT.format(14058)), "end "),
         rq("", "<air52:AirPriceReq><com52:HostToken>1</com52:HostToken></air52:AirPriceReq>"),
     ],
     "travelport, session context": [
@@ -348,6 +349,8 @@ CONVERSATIONS = {
             "end ",
             cookie=[b"vmware_soap_session=52-e9"],
         ),
+        rs("", fault11("ServerFaultCode", "", "<vim:InvalidRequestFault/>")),
+        rs("", fault11("ServerFaultCode", "", "<vim:NotAuthenticatedFault/>"), "end "),
     ],
     "sap, ABAP": [
         rs(
@@ -432,6 +435,7 @@ CONVERSATIONS = {
             "",
             "<da:SubscriptionPolledRefreshResponse><da:InvalidServerSubHandles>h2"
             "</da:InvalidServerSubHandles></da:SubscriptionPolledRefreshResponse>",
+            "end h2",
         ),
         rq("", '<da:SubscriptionCancel ServerSubHandle="h1"/>', "lookup h1", "end h1"),
     ],
@@ -467,18 +471,10 @@ CONVERSATIONS = {
         rs(eb3_user("conv", "m2@b"), "", "learn conv", "learn m2@b"),
         rq(eb3_signal("m3@a", MEANT.format("m2@b"), "<eb3:Receipt/>"), "", "lookup m2@b"),
     ],
-    "magento1, v1 and v2": shop(
-        "mage:loginResponse", "loginReturn", "mage:call", "mage:endSession"
-    ),
-    "magento1, WS-I": shop(
-        "om:loginResponseParam", "result", "om:catalogProductListRequestParam", "om:endSessionParam"
-    ),
-    "magento1, without login": shop(
-        "om:startSessionResponse", "startSessionReturn", "om:call", "om:endSession"
-    ),
-    "magento1, WS-I without login": shop(
-        "om:startSessionResponseParam", "result", "om:callParam", "om:endSessionParam"
-    ),
+    "wsa-async": [
+        rq("<wsa:RelatesTo>urn:q1</wsa:RelatesTo>", "<x:answer/>", "lookup urn:q1", "end urn:q1"),
+        rs("", ""),
+    ],
     "cwmp, GenieACS": device("session"),
     "cwmp, Java": device("JSESSIONID"),
 }

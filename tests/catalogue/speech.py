@@ -17,11 +17,16 @@ def rs(header="", body="", *expected, action="", **fields):
     return ("response", header, body, expected, action, b"", fields)
 
 
-def fault11(code):
+def accepted():
+    """A response with no body at all: 202."""
+    return rs(None)
+
+
+def fault11(code, text="no", detail=""):
     """A fault of SOAP 1.1; `code` with its prefix, if it has one."""
     return (
-        f'<f:Fault xmlns:f="{ns.SOAP11}"><faultcode>{code}</faultcode><faultstring>no</faultstring>'
-        "</f:Fault>"
+        f'<f:Fault xmlns:f="{ns.SOAP11}"><faultcode>{code}</faultcode>'
+        f"<faultstring>{text}</faultstring><detail>{detail}</detail></f:Fault>"
     )
 
 

@@ -6,17 +6,18 @@ profile must find. Written after the sources that the files name.
 
 from __future__ import annotations
 
+import random
+import re
 import tomllib
 from importlib import resources
 
-import further
 import pytest
+from conversations import CONVERSATIONS, envelope
 from lxml import etree
-from speech import fault12, rq, rs
 
-from soapgate.core import ns
 from soapgate.core.plan import HttpFacts, Plan
 from soapgate.core.profiles import DEFAULT, KEYS, catalogue
+from soapgate.core.scanner import ScanLimits, Scanner
 
 FILES = {
     entry.name.removesuffix(".toml"): entry.read_text(encoding="utf-8")
@@ -28,371 +29,10 @@ NEVER_BY_DEFAULT = {
     *("sabre", "ebms3", "magento1", "cwmp"),
 }
 
-NAMESPACES = {
-    "wsa": ns.WSA10,
-    "wsa04": ns.WSA04,
-    "rm10": ns.WSRM10,
-    "rm11": ns.WSRM11,
-    "mc": ns.WSMC,
-    "axis1": ns.AXIS1,
-    "axis2": ns.AXIS2,
-    "syn": ns.SYNAPSE,
-    "wsse": ns.WSSE10,
-    "sc13": ns.WSC13,
-    "sc05": ns.WSC05,
-    "t13": ns.WST13,
-    "t05": ns.WST05,
-    "wcf": "http://schemas.microsoft.com/ws/2006/05/security",
-    "ctx": "http://schemas.microsoft.com/ws/2006/05/context",
-    "wsman": ns.WSMAN,
-    "wsmv": ns.WSMV,
-    "rsp": ns.RSP,
-    "wxf": ns.WXF04,
-    "wsen": ns.WSEN04,
-    "xa": "urn:schemas-microsoft-com:xml-analysis",
-    "conv": "http://www.openuri.org/2002/04/soap/conversation/",
-    "ode": "http://www.apache.org/ode/type/session",
-    "intalio": "http://www.intalio.com/type/session",
-    "ri": "http://jax-ws.dev.java.net/xml/ns/",
-    "seam": "http://www.jboss.org/seam/webservice",
-    "am4": "http://xml.amadeus.com/2010/06/Session_v3",
-    "am2": "http://xml.amadeus.com/ws/2009/01/WBS_Session-2.0.xsd",
-    "out": "http://xml.amadeus.com/VLSSOQ_04_1_1A",
-    "z": "urn:zimbra",
-    "zacc": "urn:zimbraAccount",
-    "sb": "http://siebel.com/webservices",
-    "av": "http://xml.avaya.com/ws/session",
-    "x": "urn:example:shop",
-    **further.NAMESPACES,
-}
-DECLARED = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items())
-TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
-SELECTOR = '<wsman:SelectorSet><wsman:Selector Name="{}">{}</wsman:Selector></wsman:SelectorSet>'
-
-
-def sct(prefix, identifier, more=""):
-    return (
-        f"<{prefix}:SecurityContextToken><{prefix}:Identifier>{identifier}</{prefix}:Identifier>"
-        f"{more}</{prefix}:SecurityContextToken>"
-    )
-
-
-def rm(version):
-    p = f"rm{version}"
-    create = f"<{p}:CreateSequence><{p}:AcksTo/><{p}:Offer><{p}:Identifier>off</{p}:Identifier>"
-    one = f"<{p}:Identifier> urn:s1\n</{p}:Identifier>"
-    off = f"<{p}:Identifier>off</{p}:Identifier>"
-    return [
-        rq("", f"{create}</{p}:Offer></{p}:CreateSequence>", "bind off"),
-        rs("", f"<{p}:CreateSequenceResponse>{one}</{p}:CreateSequenceResponse>", "learn urn:s1"),
-        rq(
-            f"<{p}:SequenceAcknowledgement>{off}</{p}:SequenceAcknowledgement>"
-            f"<{p}:AckRequested>{one}</{p}:AckRequested><{p}:Sequence>{one}</{p}:Sequence>",
-            "<x:op/>",
-            "lookup urn:s1",
-            "lookup urn:s1",
-            "lookup off",
-        ),
-        rs(f"<{p}:SequenceAcknowledgement>{one}</{p}:SequenceAcknowledgement>", "<x:opResponse/>"),
-        rq("", f"<mc:MakeConnection>{one}</mc:MakeConnection>", "lookup urn:s1"),
-        rq("", f"<{p}:CloseSequence>{one}</{p}:CloseSequence>", "lookup urn:s1"),
-        rq(
-            f"<{p}:SequenceAcknowledgement>{off}</{p}:SequenceAcknowledgement>",
-            f"<{p}:TerminateSequence>{one}</{p}:TerminateSequence>",
-            "lookup urn:s1",
-            "lookup off",
-            "end urn:s1",
-        ),
-        rs("", f"<{p}:TerminateSequence>{off}</{p}:TerminateSequence>", "end off"),
-        rs("", fault12("UnknownSequence")),
-    ]
-
-
-def cookie(name):
-    raw = name.encode()
-    return [
-        rs("", "<x:loginResponse/>", "learn A1.n1", set_cookie=[raw + b"=A1.n1; Path=/", b"0"]),
-        rq("", "<x:op/>", "lookup A1.n1", cookie=[b'$Version=1; x=y; %s="A1.n1"; $Path=/' % raw]),
-        rs("", "<x:opResponse/>", "end ", set_cookie=[raw + b"=A1.n1; Max-Age=0"]),
-    ]
-
-
-AXIS2 = "<axis2:ServiceGroupId>urn:uuid:9</axis2:ServiceGroupId>"
-CONTEXT = (
-    '<ctx:Context><ctx:{0} name="other">1</ctx:{0}><ctx:{0} name="instanceId">i1</ctx:{0}>'
-    "</ctx:Context>"
-)
-AMADEUS4 = '<am4:Session TransactionStatusCode="{}"><am4:SessionId>S</am4:SessionId></am4:Session>'
-EPR = "<wsa:ReferenceParameters>{}</wsa:ReferenceParameters>"
-
-CONVERSATIONS = {
-    "axis2-soapsession, WS-Addressing 1.0": [
-        rs(f"<wsa:ReplyTo>{EPR.format(AXIS2)}</wsa:ReplyTo>", "", "learn urn:uuid:9"),
-        rq(AXIS2, "<x:op/>", "lookup urn:uuid:9"),
-    ],
-    "axis2-soapsession, WS-Addressing 2004/08": [
-        rs(
-            f"<wsa04:ReplyTo><wsa04:ReferenceProperties>{AXIS2}</wsa04:ReferenceProperties>"
-            "</wsa04:ReplyTo>",
-            "",
-            "learn urn:uuid:9",
-        ),
-        rq(AXIS2, "<x:op/>", "lookup urn:uuid:9"),
-    ],
-    "axis1-session": [
-        rs("<axis1:sessionID>-42</axis1:sessionID>", "", "learn -42"),
-        rq("<axis1:sessionID>-42</axis1:sessionID>", "", "lookup -42"),
-        rs("<axis1:sessionID>43</axis1:sessionID>", "", "learn 43"),
-    ],
-    "synapse-client": [
-        rq("<syn:ClientID>me</syn:ClientID>", "", "bind me"),
-        rs("<syn:ClientID>me</syn:ClientID>", ""),
-    ],
-    "wsa-refparams": [
-        rs(
-            f"<wsa:ReplyTo>{EPR.format('<x:id>1</x:id>')}</wsa:ReplyTo>",
-            f"<x:r><x:epr>{EPR.format('<x:a><x:b>2</x:b></x:a>')}</x:epr></x:r>",
-            "learn {urn:example:shop}id=1",
-            "learn {urn:example:shop}a=2",
-        ),
-        rq(
-            '<x:id wsa:IsReferenceParameter="1">1</x:id><x:a><x:b>2</x:b></x:a>',
-            "",
-            "lookup {urn:example:shop}id=1",
-            "lookup {urn:example:shop}a=2",
-        ),
-    ],
-    "wsrm, 1.0": rm("10"),
-    "wsrm, 1.1": rm("11"),
-    "http-cookie, Java": cookie("JSESSIONID"),
-    "http-cookie, .NET": cookie("ASP.NET_SessionId"),
-    "http-cookie, PHP": cookie("PHPSESSID"),
-    "http-cookie, Spyne": cookie("session-id"),
-    "http-cookie, path": [
-        rs("", "", "learn A1", set_cookie=[b"JSESSIONID=A1"]),
-        rq("", "", "lookup A1", target=b"/shop;jsessionid=A1/cart?wsdl"),
-    ],
-    "glassfish-route": [
-        rs("", "", "learn i1", set_cookie=[b"JROUTE=i1"]),
-        rq("", "", "lookup i1", cookie=[b"JROUTE=i1"]),
-        rq("", "", "lookup i1", target=b"/a;jroute=i1"),
-    ],
-    "xmla": [
-        rq('<xa:BeginSession mustUnderstand="1"/>', "<xa:Discover/>"),
-        rs('<xa:Session SessionId="S1"/>', "", "learn S1"),
-        rq('<xa:Session SessionId="S1"/>', "<xa:Execute/>", "lookup S1"),
-        rq('<xa:EndSession SessionId="S1"/>', "<xa:Execute/>", "lookup S1", "end S1"),
-        rs('<xa:Session SessionId="S1"/>', "", "learn S1"),
-    ],
-    "siebel": [
-        rs("<sb:SessionToken>t1</sb:SessionToken>", "", "learn t1"),
-        rq("<sb:SessionToken>t1</sb:SessionToken>", "", "lookup t1"),
-        rs("<sb:SessionToken>t2</sb:SessionToken>", "", "learn t2"),
-    ],
-    "ws-secureconversation, 2005/02": [
-        rq("", '<t05:RequestSecurityToken Context="c1"/>', "bind c1"),
-        rs(
-            "",
-            '<t05:RequestSecurityTokenResponse Context="c1"><t05:RequestedSecurityToken>'
-            f"{sct('sc05', 'urn:1')}</t05:RequestedSecurityToken>"
-            "</t05:RequestSecurityTokenResponse>",
-            "learn urn:1",
-            "learn c1",
-        ),
-        rq(f"<wsse:Security>{sct('sc05', 'urn:1')}</wsse:Security>", "<x:op/>", "lookup urn:1"),
-        rq(
-            "<wsa:Action>http://schemas.xmlsoap.org/ws/2005/02/trust/RST/SCT/Cancel</wsa:Action>"
-            f"<wsse:Security>{sct('sc05', 'urn:1')}</wsse:Security>",
-            "<x:EncryptedData/>",
-            "lookup urn:1",
-            "end ",
-        ),
-        rs(
-            "<wsa:Action>http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Cancel</wsa:Action>",
-            "",
-            "end ",
-        ),
-    ],
-    "ws-secureconversation, 1.3": [
-        rs(
-            "",
-            "<t13:RequestSecurityTokenResponseCollection><t13:RequestSecurityTokenResponse>"
-            f"<t13:RequestedSecurityToken>{sct('sc13', 'urn:1')}</t13:RequestedSecurityToken>"
-            "</t13:RequestSecurityTokenResponse></t13:RequestSecurityTokenResponseCollection>",
-            "learn urn:1",
-        ),
-        rq(
-            "",
-            "<t13:RequestSecurityToken><t13:CancelTarget>"
-            f"{sct('sc13', 'urn:1')}</t13:CancelTarget></t13:RequestSecurityToken>",
-            "lookup urn:1",
-            "end ",
-            action="http://docs.oasis-open.org/ws-sx/ws-trust/200512/RST/SCT/Cancel",
-        ),
-        rs("", fault12("RenewNeeded")),
-        rs("", fault12("BadContextToken"), "end "),
-    ],
-    "ws-secureconversation, a token that carries its state": [
-        rs(
-            "",
-            "<t05:RequestSecurityTokenResponse><t05:RequestedSecurityToken>"
-            f"{sct('sc05', 'urn:1', '<wcf:Cookie>AA</wcf:Cookie>')}"
-            "</t05:RequestedSecurityToken></t05:RequestSecurityTokenResponse>",
-        ),
-        rq(f"<wsse:Security>{sct('sc05', 'urn:1', '<wcf:Cookie>AA</wcf:Cookie>')}</wsse:Security>"),
-    ],
-    "wcf-context": [
-        rs(CONTEXT.format("Property"), "", "learn i1"),
-        rq(CONTEXT.format("Property"), "", "lookup i1"),
-        rq(CONTEXT.format("property"), "", "lookup i1"),
-    ],
-    "wcf-context, cookie": [
-        rs("", "", "learn PEM=", set_cookie=[b'WscContext="PEM=";Path=/s']),
-        rq("", "", "lookup PEM=", cookie=[b'WscContext="PEM="']),
-        rs("", "", "end ", set_cookie=[b"WscContext;Max-Age=0"]),
-    ],
-    "weblogic-conversation": [
-        rq(
-            "<conv:StartHeader><conv:conversationID>c</conv:conversationID></conv:StartHeader>",
-            "",
-            "bind c",
-        ),
-        rq(
-            "<conv:ContinueHeader><conv:conversationID>c</conv:conversationID></conv:ContinueHeader>",
-            "",
-            "lookup c",
-        ),
-        rs(
-            "<conv:ContinueHeader><conv:conversationID>d</conv:conversationID></conv:ContinueHeader>",
-            "",
-            "learn d",
-        ),
-    ],
-    "ode-session": [
-        rq("<ode:callback><ode:session>mine</ode:session></ode:callback>", "", "bind mine"),
-        rs("<intalio:session>s</intalio:session><ode:session>s</ode:session>", "", "learn s"),
-        rq("<ode:session>s</ode:session>", "", "lookup s"),
-        rq("<intalio:session>s</intalio:session>", "", "lookup s"),
-    ],
-    "jaxws-stateful": [
-        rs(
-            "",
-            f"<x:r><return><b>{EPR.format('<ri:objectId>o</ri:objectId>')}</b></return></x:r>",
-            "learn o",
-        ),
-        rq('<ri:objectId wsa:IsReferenceParameter="1">o</ri:objectId>', "", "lookup o"),
-    ],
-    "seam-conversation": [
-        rs("<seam:conversationId>5</seam:conversationId>", "", "learn 5"),
-        rq("<seam:conversationId>5</seam:conversationId>", "", "lookup 5"),
-    ],
-    "ws-enumeration": [
-        rs(
-            "",
-            "<wsen:EnumerateResponse><wsen:EnumerationContext>e1</wsen:EnumerationContext></wsen:EnumerateResponse>",
-            "learn e1",
-        ),
-        rq(
-            "",
-            "<wsen:Pull><wsen:EnumerationContext>e1</wsen:EnumerationContext></wsen:Pull>",
-            "lookup e1",
-        ),
-        rs(
-            "",
-            "<wsen:PullResponse><wsen:EnumerationContext>e2</wsen:EnumerationContext></wsen:PullResponse>",
-            "learn e2",
-        ),
-        rq(
-            "",
-            "<wsen:Release><wsen:EnumerationContext>e2</wsen:EnumerationContext></wsen:Release>",
-            "lookup e2",
-            "end e2",
-        ),
-        rs("", "<wsen:PullResponse><wsen:Items/><wsen:EndOfSequence/></wsen:PullResponse>", "end "),
-        rs("", fault12("InvalidEnumerationContext"), "end "),
-    ],
-    "wsman": [
-        rq("", '<rsp:Shell ShellId="P1"/>', "bind P1", action=f"{TRANSFER}/Create"),
-        rs(
-            "",
-            "<wxf:ResourceCreated><wsa04:Address/><wsa04:ReferenceParameters>"
-            f"{SELECTOR.format('ShellId', 'P1')}</wsa04:ReferenceParameters></wxf:ResourceCreated>",
-            "learn P1",
-        ),
-        rq(SELECTOR.format("ShellId", "P1"), "<rsp:Receive/>", "lookup P1"),
-        rs("", fault12("TimedOut")),
-        rq(SELECTOR.format("Name", "winrm"), "<x:op/>"),
-        rq(
-            f"<wsa04:Action>{TRANSFER}/Delete</wsa04:Action>{SELECTOR.format('ShellId', 'P1')}",
-            "",
-            "lookup P1",
-            "end ",
-        ),
-        rs("", fault12("InvalidSelectors"), "end "),
-    ],
-    "wsman-session": [
-        rq(
-            "<wsmv:SessionId>uuid:7</wsmv:SessionId>",
-            "",
-            "bind uuid:7",
-            action=f"{TRANSFER}/Delete",
-        ),
-    ],
-    "amadeus, SoapHeader 4": [
-        rq('<am4:Session TransactionStatusCode="Start"/>', "<x:op/>"),
-        rs(
-            AMADEUS4.format("InSeries"),
-            "",
-            "learn S",
-        ),
-        rq(
-            AMADEUS4.format("InSeries"),
-            "",
-            "lookup S",
-        ),
-        rq(
-            AMADEUS4.format("End"),
-            "",
-            "lookup S",
-            "end ",
-        ),
-    ],
-    "amadeus, SoapHeader 2": [
-        rs("<am2:Session><am2:SessionId>S</am2:SessionId></am2:Session>", "", "learn S"),
-        rq(
-            "<am2:Session><SessionId>S</SessionId></am2:Session>",
-            "<out:Security_SignOut/>",
-            "lookup S",
-            "end ",
-        ),
-    ],
-    "zimbra": [
-        rq("<z:context><z:session/></z:context>", "<x:op/>"),
-        rs('<z:context><z:session id="1">1</z:session></z:context>', "", "learn 1"),
-        rq('<z:context><z:session id="1"/></z:context>', "", "lookup 1"),
-        rq(
-            '<z:context><z:sessionId id="1"/></z:context>',
-            "<zacc:EndSessionRequest/>",
-            "lookup 1",
-            "end ",
-        ),
-    ],
-    "avaya": [
-        rq("<av:sessionID/>", "<x:op/>"),
-        rs("<av:sessionID>a</av:sessionID>", "", "learn a"),
-        rq("<av:sessionID>a</av:sessionID>", "<x:release/>", "lookup a", "end "),
-        rs("<av:sessionID/>", ""),
-    ],
-    **further.CONVERSATIONS,
-}
-
 
 def watched(watch, header, body, action, target, fields):
     """All that a watch finds in one message, asking for the Body as a scanner does."""
-    tree = etree.fromstring(
-        f'<s:Envelope xmlns:s="{ns.SOAP12}" {DECLARED}>'
-        f"<s:Header>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
-    )
+    tree = etree.fromstring(envelope(header, body))
     child = tree[1][0] if len(tree[1]) else None
     if child is not None and not watch.wants_body(child.tag, action):
         child = None
@@ -414,6 +54,48 @@ def test_a_conversation_is_followed(name, among):
         found = watched(watch, header, body, action, target, fields)
         ours = [f"{one.use} {one.id}" for one in found if one.profile == profile]
         assert ours == list(expected), (number, way)
+
+
+def pieces(data, chance):
+    """The bytes in up to six pieces."""
+    cuts = sorted(chance.sample(range(1, len(data)), 5))
+    return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+
+
+def scanned(watch, data, action, content_type):
+    scanner = Scanner(watch, ScanLimits(), content_type=content_type, action=action)
+    for piece in data:
+        answer = scanner.feed(piece)
+        if answer is not None:
+            return answer.found
+    return scanner.close().found
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_in_pieces_in_utf_16_and_with_other_prefixes_the_same_is_found(name):
+    chance = random.Random(name)
+    plan = Plan([catalogue()[name.partition(",")[0]]])
+    for way, header, body, _, action, _, _ in CONVERSATIONS[name]:
+        watch = plan.request if way == "request" else plan.response
+        text = envelope(header, body)
+        tree = etree.fromstring(text)
+        child = tree[1][0] if len(tree[1]) else None
+        wanted = child is not None and watch.wants_body(child.tag, action)
+        found = tuple(watch.find(tree[0], child if wanted else None, action))
+        renamed = with_other_prefixes(text)
+        for data, kind in (
+            (text.encode(), b"text/xml; charset=utf-8"),
+            (text.encode("utf-16"), b"text/xml; charset=utf-16"),
+            (renamed.encode(), b"text/xml"),
+        ):
+            assert scanned(watch, pieces(data, chance), action, kind) == found
+
+
+def with_other_prefixes(text):
+    """The same message, its prefixes with a letter more."""
+    text = re.sub(r"xmlns:(\w+)=", r"xmlns:q-\1=", text)
+    text = re.sub(r"(</?)(\w+):", r"\1q-\2:", text)
+    return re.sub(r"(\s)(?!xmlns)(\w+):(\w+=)", r"\1q-\2:\3", text)
 
 
 def test_every_profile_has_a_conversation():

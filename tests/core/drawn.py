@@ -48,7 +48,7 @@ def junk(draw):
     kind = draw(st.sampled_from(["comment", "cdata", "pi", "attribute", "text", "nested"]))
     return {
         "comment": f"<!-- {text.replace('--', '')} -->",
-        "cdata": f"<s:x><![CDATA[{text.replace(']]>', '')}]]></s:x>",
+        "cdata": f"<s:x><![CDATA[{text.replace(']]', '')}]]></s:x>",
         "pi": f"<?p {text}?>",
         "attribute": f'<s:x a="{escaped(text)}"/>',
         "text": f"<s:x>{escaped(text)}</s:x>",

@@ -48,12 +48,21 @@ def end(profile, text=""):
     return Found(profile, "end", text, "")
 
 
+def expires(profile, text):
+    return Found(profile, "expires", text, "")
+
+
+def sent(profile, text):
+    return Found(profile, "sent", text, "")
+
+
 class Desk:
     """An affinity and the store below it, with the awaiting done."""
 
-    def __init__(self, store=None):
+    def __init__(self, store=None, *, keep=0.0, kinds=None, scope="shop"):
         self.store = store or MemoryStore()
-        self.affinity = Affinity(self.store, KEYS, "shop", Lifetime(IDLE, MAX_AGE), ORDER)
+        lifetime = Lifetime(IDLE, MAX_AGE, keep)
+        self.affinity = Affinity(self.store, KEYS, scope, lifetime, ORDER, kinds=kinds)
 
     def __getattr__(self, verb):
         return lambda *given: run(getattr(self.affinity, verb)(*given))

@@ -13,6 +13,8 @@ from soapgate.core.carriers import (
     path_params,
     query,
     set_cookies,
+    target,
+    target_of_address,
     text,
 )
 
@@ -180,6 +182,56 @@ def test_path_parameters_are_read_in_any_segment(target, found):
 )
 def test_the_query_is_read_as_a_form(target, found):
     assert list(query(target)) == found
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (b"/a/b", "/a/b"),
+        (b"/a?Idx=7", "/a?Idx=7"),
+        (b"/a?Idx=7#f", "/a?Idx=7"),
+        (b"/%7euser/%2f%c3%a9%ZZ", "/~user/%2F%C3%A9%25ZZ"),
+        ("/é b|".encode(), "/%C3%A9%20b%7C"),
+        (b"/a;b=c,(d)*+'!$&:@=", "/a;b=c,(d)*+'!$&:@="),
+        (b"http://h:8080/a", "/a"),
+        (b"HTTPS://h?Idx=7", "/?Idx=7"),
+        (b"/", ""),
+        (b"http://h", ""),
+        (b"http://h/", ""),
+        (b"*", ""),
+        (b"h:443", ""),
+        (b"", ""),
+    ],
+)
+def test_a_target_is_written_in_one_way_and_the_root_is_nobodys(raw, found):
+    assert target(raw) == found
+    assert target(found.encode()) == found
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("http://192.0.2.8:80/event/sub/3", "/event/sub/3"),
+        ("https://h/a?b=%7e", "/a?b=~"),
+        ("http://h/é", "/%C3%A9"),
+        ("http://www.w3.org/2005/08/addressing/anonymous", ""),
+        ("http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous", ""),
+        ("http://docs.oasis-open.org/ws-rx/wsmc/200702/anonymous?id=7", ""),
+        ("urn:uuid:1", ""),
+        ("/event/sub/3", ""),
+        ("soap.udp://h/a", ""),
+        ("", ""),
+    ],
+)
+def test_an_address_is_known_by_its_target(address, found):
+    assert target_of_address(address) == found
+
+
+@given(st.binary(max_size=80))
+def test_whatever_a_target_holds_it_is_written_once_and_for_all(raw):
+    written = target(b"/" + raw)
+    assert written.isascii()
+    assert target(written.encode()) == written
 
 
 def test_parameters_beyond_the_bound_are_not_read():

@@ -212,6 +212,18 @@ def test_a_cookie_that_is_taken_back_ends_a_session():
     ]
 
 
+def test_an_end_that_counts_one_way_is_asked_of_that_way_only():
+    ends = ["request:Header/bye", "response:Header/gone", "id:Header/dead"]
+    profile = read_profile("p", {"lookup": ["Header/a"], "end": ends}, {})
+    asked, answered = told(Message("envelope", envelope("<dead>7</dead>")), view(profile)).readings
+    assert [p.location for p in asked.profiles[0].places] == [
+        "Header/a", "request:Header/bye", "id:Header/dead",
+    ]  # fmt: skip
+    assert [(p.location, len(p.ids)) for p in answered.profiles[0].places] == [
+        ("response:Header/gone", 0), ("id:Header/dead", 1),
+    ]  # fmt: skip
+
+
 def test_a_bare_envelope_is_read_both_ways():
     said = told(Message("envelope", envelope("<Session>42</Session>")), view(SHOP))
     assert [reading.direction for reading in said.readings] == ["request", "response"]
@@ -349,3 +361,28 @@ def test_an_rm_message_is_explained_with_the_catalogue():
         ("wsrm", shown("wsrm", "urn:two")),
     ]
     assert [looked.profile for looked in reading.profiles if looked.met] == ["wsrm"]
+
+
+@pytest.mark.parametrize(
+    ("unknown", "told"),
+    [
+        ("hash", 'balanced by the id\'s own hash, nothing is bound (unknown = "hash")'),
+        ("fault", 'wsrm\'s fault, HTTP 500 (unknown = "fault")'),
+    ],
+)
+def test_what_a_profile_says_of_unknown_ids_is_told(unknown: str, told: str) -> None:
+    table = {"lookup": ["cookie:S"], "unknown": unknown, "unknown_fault": "wsrm"}
+    profile = read_profile("p", table, {})
+    view = View(Rule("a"), (profile,), Terms(unknown_of={"p": unknown}), ScanLimits())
+    request = Message("request", b"", target=b"/", fields={b"host": [b"h"], b"cookie": [b"S=1"]})
+    (reading,) = explain(request, [view], Keys(b"s" * 32)).readings
+    assert f"if none is pinned: {told}" in reading.would
+
+
+def test_ids_are_hashed_in_the_scope_of_their_service() -> None:
+    profile = read_profile("p", {"lookup": ["cookie:S"]}, {})
+    request = Message("request", b"", target=b"/", fields={b"host": [b"h"], b"cookie": [b"S=1"]})
+    keys = Keys(b"s" * 32)
+    view = View(Rule("a"), (profile,), Terms(), ScanLimits(), scope="both")
+    (reading,) = explain(request, [view], keys).readings
+    assert reading.order[0].id.hash == keys.key("both", "p", "1").hex()[:8]

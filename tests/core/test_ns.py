@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from soapgate.core import ns
-from soapgate.core.locations import check_namespace
+from soapgate.core.paths import check_namespace
 
 
 def test_every_prefix_names_at_least_one_namespace_and_none_twice():

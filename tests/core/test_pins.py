@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from soapgate.core.pins import KEY_BYTES, Keys, Lifetime, Pin
+from soapgate.core.pins import KEY_BYTES, NAME_ENDED, SESSION_ENDED, Keys, Lifetime, Pin
 
 SECRET = bytes(range(32))
 
@@ -21,16 +21,27 @@ def test_a_pin_has_a_backend_or_is_an_alias(backend, alias):
         make(backend, alias)
 
 
+def test_what_has_ended_has_a_bound():
+    with pytest.raises(ValueError, match="has an until"):
+        Pin("shop", "wsrm", "b1", b"", 0.0, 0.0, 0.0, NAME_ENDED)
+
+
 @pytest.mark.parametrize(
     ("other", "same"),
     [
         (make(), True),
         (make(used=5.0), True),
+        (make()._replace(until=9.0), True),
+        (make()._replace(until=9.0, ended=NAME_ENDED), True),
+        (make()._replace(until=9.0, ended=SESSION_ENDED), False),
         (make(created=5.0), False),
         (make("b2"), False),
         (make("", b"a" * 16), False),
     ],
-    ids=["equal", "touched", "bound anew", "moved", "alias"],
+    ids=[
+        *("equal", "touched", "bounded", "name ended", "session ended"),
+        *("bound anew", "moved", "alias"),
+    ],
 )
 def test_pins_are_the_same_binding_but_for_a_touch(other, same):
     assert make().same(other) is same
@@ -92,6 +103,31 @@ def test_a_pin_expires_at_its_absolute_age_however_busy():
     assert lifetime.expired(make(created=0.0, used=1000.0), 1001.0)
 
 
+@pytest.mark.parametrize(
+    ("ended", "now", "over", "expired"),
+    [
+        (0, 1049.9, False, False),
+        (0, 1050.0, True, False),
+        (NAME_ENDED, 1049.9, False, False),
+        (NAME_ENDED, 1050.0, True, False),
+        (SESSION_ENDED, 1049.9, False, False),
+        (SESSION_ENDED, 1050.0, True, True),
+    ],
+)
+def test_a_name_is_over_at_its_bound_and_the_pin_only_if_the_session_has_ended(
+    ended, now, over, expired
+):
+    pin = make(created=1000.0, used=1000.0)._replace(until=1050.0, ended=ended)
+    lifetime = Lifetime(100, 1000)
+    assert (lifetime.over(pin, now), lifetime.expired(pin, now)) == (over, expired)
+
+
+def test_a_bound_never_outlives_the_services_own():
+    pin = make(created=1000.0, used=1000.0)._replace(until=9000.0)
+    assert Lifetime(100, 10_000).over(pin, 1101.0)
+    assert Lifetime(10_000, 100).over(pin, 1101.0)
+
+
 def test_a_use_is_worth_noting_after_an_eighth_of_idle():
     lifetime = Lifetime(80, 1000)
     assert not lifetime.stale(make(used=100.0), 109.9)
@@ -105,3 +141,17 @@ def test_a_pin_is_fresh_when_it_is_neither_expired_nor_stale(used, created):
     pin = make(created=created, used=used)
     told = lifetime.expired(pin, 1000.0) or lifetime.stale(pin, 1000.0)
     assert lifetime.fresh(pin, 1000.0) is not told
+
+
+@pytest.mark.parametrize(
+    ("more", "now", "fresh"),
+    [
+        ({"until": 1050.0}, 1049.9, True),
+        ({"until": 1050.0}, 1050.0, False),
+        ({"until": 1050.0, "ended": NAME_ENDED}, 1001.0, False),
+        ({"until": 1050.0, "ended": SESSION_ENDED}, 1001.0, False),
+    ],
+)
+def test_what_has_ended_or_is_over_is_not_fresh(more, now, fresh):
+    pin = make(created=1000.0, used=1000.0)._replace(**more)
+    assert Lifetime(800.0, 8000.0).fresh(pin, now) is fresh

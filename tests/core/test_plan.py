@@ -180,6 +180,14 @@ def test_an_action_ends_the_session_once_from_http_or_from_ws_addressing(action,
         assert brief(watch.find(blocks, None, action)) == [("p", "end", "")] * ends
 
 
+def test_the_action_that_http_named_in_the_request_ends_nothing_in_its_response():
+    watch = plan(p={"lookup": ["Header/a"], "end": ["action:urn:bye"]}).response
+    bare, _ = envelope()
+    own, _ = envelope("<wsa:Action>urn:bye</wsa:Action>")
+    assert watch.find(bare, None, "urn:bye") == []
+    assert brief(watch.find(own, None, "urn:bye")) == [("p", "end", "")]
+
+
 def test_without_header_and_body_nothing_is_found():
     watch = plan(p={"lookup": ["Header/*", "Body/*"]}).request
     assert watch.find(None, None) == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from soapgate.core import routing
 from soapgate.core.errors import Reason
-from soapgate.core.pins import Pin
+from soapgate.core.pins import LIVE, NAME_ENDED, SESSION_ENDED, Pin
 from soapgate.core.policies import POLICIES, Rendezvous
 from soapgate.core.pool import Backend, Health, Pool
 from soapgate.core.routing import (
@@ -278,30 +278,38 @@ def test_each_role_has_turns_of_its_own() -> None:
 
 NAMES = ("b1", "b2", "b3", "gone")
 KEYS = st.binary(max_size=3)
-PINS = st.none() | st.builds(
-    Pin,
-    service=st.just("shop"),
-    profile=st.just("p"),
-    backend=st.sampled_from(NAMES),
-    alias=st.just(b""),
-    created=st.just(0.0),
-    used=st.just(0.0),
-)
-IDENTITIES = st.lists(
-    st.builds(
-        Identity,
-        profile=st.just("p"),
-        key=KEYS,
-        bindable=st.booleans(),
-        pin=PINS,
-        primary=KEYS,
-    ),
-    max_size=4,
-)
+FIELDS = {
+    "service": st.just("shop"),
+    "profile": st.just("p"),
+    "backend": st.sampled_from([*NAMES, "gone"]),
+    "alias": st.just(b""),
+    "created": st.just(0.0),
+    "used": st.just(0.0),
+}
+
+
+def identities(*ended: int) -> st.SearchStrategy[list[Identity]]:
+    """Up to four identities; a pin has one of `ended`."""
+    pins = st.builds(Pin, **FIELDS, until=st.just(9.0), ended=st.sampled_from(ended))
+    return st.lists(
+        st.builds(
+            Identity,
+            profile=st.just("p"),
+            key=KEYS,
+            bindable=st.booleans(),
+            pin=st.none() | pins,
+            primary=KEYS,
+        ),
+        max_size=4,
+    )
+
+
+IDENTITIES = identities(LIVE)
+ANY_IDENTITIES = identities(LIVE, NAME_ENDED, SESSION_ENDED)
 TERMS = st.builds(
     Terms,
     lost=st.sampled_from(["strict", "redispatch"]),
-    unknown=st.sampled_from(["balance", "fault"]),
+    unknown=st.sampled_from(["balance", "fault", "hash"]),
     role=st.sampled_from([None, "worker", "nobody"]),
 )
 EXCLUDED = st.sets(st.sampled_from(NAMES))
@@ -331,7 +339,7 @@ def pools(draw: st.DrawFn) -> Pool:
 
 
 @settings(deadline=None)
-@given(TERMS, IDENTITIES, pools(), EXCLUDED)
+@given(TERMS, ANY_IDENTITIES, pools(), EXCLUDED)
 def test_it_always_answers_in_documented_words_and_never_chooses_who_cannot_serve(
     terms: Terms, identities: list[Identity], pool: Pool, excluded: set[str]
 ) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from soapgate.core.pins import Lifetime, Pin
-from soapgate.core.sweep import ORPHAN, Sweep
+from soapgate.core.pins import NAME_ENDED, SESSION_ENDED, Lifetime, Pin
+from soapgate.core.sweep import ORPHAN, Forget, Sweep
 from soapgate.stores.memory import MemoryStore
 
 NOW = 1_000_000.0
@@ -22,8 +22,9 @@ def run(coroutine):
     raise AssertionError("it suspends")
 
 
-def pin(service="shop", *, alias=b"", age=0.0, idle=0.0):
-    return Pin(service, "wsrm", "" if alias else "b1", alias, NOW - max(age, idle), NOW - idle)
+def pin(service="shop", *, alias=b"", age=0.0, idle=0.0, until=0.0, ended=0):
+    backend = "" if alias else "b1"
+    return Pin(service, "wsrm", backend, alias, NOW - max(age, idle), NOW - idle, until, ended)
 
 
 @pytest.fixture
@@ -118,3 +119,58 @@ def test_a_pin_bound_anew_under_the_sweeps_hands_is_left():
     sweep = swept(store, {A: pin(idle=101.0)})
     assert run(store.lookup(A)).backend == "b2"
     assert sweep.dropped == 0
+
+
+def test_what_has_ended_goes_when_its_grace_is_over_and_is_not_counted_as_expired(store):
+    over = {"until": NOW, "ended": SESSION_ENDED}
+    sweep = swept(store, {A: pin(**over), B: pin(alias=A), C: pin(until=NOW + 1, ended=1)})
+    assert keys(store) == [C]
+    assert (sweep.dropped, sweep.expired) == (2, 1)
+
+
+def test_an_alias_whose_name_is_over_goes_and_its_primary_stays(store):
+    swept(store, {A: pin(), B: pin(alias=A, until=NOW, ended=NAME_ENDED)})
+    assert keys(store) == [A]
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+@pytest.mark.parametrize("limit", [1, 1000])
+def test_a_primary_whose_name_is_over_goes_once_a_whole_walk_met_no_alias_of_it(
+    store, claimed, limit
+):
+    run(store.bind(B, pin(until=NOW, ended=NAME_ENDED)))
+    if claimed:
+        run(store.bind(A, pin(alias=B)))
+    sweep = Sweep(store, LIFETIMES)
+    walks = 0
+    for _ in range(100):
+        walks += run(sweep.step(NOW, limit))
+        if walks == 2:
+            assert B in keys(store)
+        if walks == 4:
+            break
+    assert (B in keys(store)) is claimed
+
+
+def test_a_name_in_use_again_is_not_swept(store):
+    run(store.bind(B, pin(until=NOW, ended=NAME_ENDED)))
+    sweep = Sweep(store, LIFETIMES)
+    for _ in range(2):
+        run(sweep.step(NOW, 10))
+    run(store.rebind(B, pin(until=NOW, ended=NAME_ENDED), pin()))
+    for _ in range(3):
+        run(sweep.step(NOW, 10))
+    assert keys(store) == [B]
+
+
+def test_the_pins_of_a_restarted_backend_are_forgotten_and_no_others(store):
+    other = pin()._replace(backend="b2")
+    pins = {A: pin(age=5.0), B: pin(alias=A), C: other, D: pin("cart", age=5.0)}
+    for key, each in pins.items():
+        run(store.bind(key, each))
+    run(store.bind(b"n" * 16, pin()._replace(created=NOW + 1)))
+    forget = Forget(store, {"shop"}, "b1", NOW)
+    steps = [run(forget.step(2)) for _ in range(3)]
+    assert steps == [False, False, True]
+    assert keys(store) == [B, C, D, b"n" * 16]
+    assert forget.dropped == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,9 @@ from click.testing import CliRunner
 
 from soapgate.cli import main
 from soapgate.core.ns import PREFIXES
+from soapgate.core.paths import COMPARISONS
 from soapgate.core.profiles import catalogue, read_profile
+from soapgate.core.values import WORDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,6 +116,28 @@ def test_namespaces_of_the_page_are_allowed(page: Callable[[str], Any], tmp_path
     config.write_text(page("docs/profiles.rst").only("toml", "cwmp") + pool)
     done = CliRunner().invoke(main, ["check", str(config)])
     assert (done.exit_code, done.stderr) == (0, "")
+
+
+PREFIXED = {name: f"urn:{name}" for name in ("shop", "vbox", "x", "sb", "av", "common", "da")}
+
+
+def test_profiles_in_parts_on_the_page_are_understood(page: Callable[[str], Any]) -> None:
+    parts = [
+        text
+        for kind, text in page("docs/profiles.rst").blocks
+        if not kind and re.match(r"(lookup|bind|end) *= ", text)
+    ]
+    assert len(parts) == 4
+    for text in parts:
+        read_profile("part", {"lookup": ["Header/x:id"], **tomllib.loads(text)}, PREFIXED)
+
+
+def test_every_word_and_comparison_is_on_the_page(page: Callable[[str], Any]) -> None:
+    literals = page("docs/profiles.rst").literals
+    for word in WORDS:
+        assert any(literal.startswith(word.partition(":")[0]) for literal in literals), word
+    for how in COMPARISONS[1:]:
+        assert any(literal.startswith(f"[{how}(") for literal in literals), how
 
 
 def test_locations_of_the_page_are_understood(page: Callable[[str], Any]) -> None:

@@ -182,6 +182,7 @@ class Talk:
         upstream: UpstreamTimes | None = None,
         health: Health | None = None,
         most: int = 0,
+        keep_ended: float = 0.0,
         exchange: type[Exchange] = FastExchange,
         addresses: Mapping[str, Any] | None = None,
         **service: Any,
@@ -222,7 +223,13 @@ class Talk:
             for name, member in self.pool.members.items()
         }
         self.affinity = Affinity(
-            self.store, Keys(self.store.secret), "shop", Lifetime(1800.0, 86400.0), plan.order
+            self.store,
+            Keys(self.store.secret),
+            "shop",
+            Lifetime(1800.0, 86400.0, keep_ended),
+            plan.order,
+            self.metrics.pin_events,
+            plan.kinds,
         )
         self.service = Service(
             "shop",

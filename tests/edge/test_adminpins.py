@@ -105,6 +105,7 @@ def test_a_pin_is_listed_by_its_key_and_never_by_its_id(gateway):
                 "created": "2023-11-14T22:13:15.000Z",
                 "used": "2023-11-14T22:13:20.000Z",
                 "expired": False,
+                "ended": False,
             }
         ],
         "cursor": None,

@@ -75,6 +75,14 @@ def test_a_probe_says_nothing_and_closes():
     assert it.flips == []
 
 
+def test_a_probe_notes_where_the_backend_was_met():
+    one = farm()
+    one.watch()
+    assert one.member.seen_at == ""
+    one.accept()
+    assert one.member.seen_at == "192.168.1.1"  # what the transport in memory says
+
+
 def test_fall_failures_in_a_row_take_a_backend_down_and_rise_bring_it_back():
     it = farm(interval=2, rise=2, fall=3)
     it.watch()

@@ -72,6 +72,34 @@ def test_the_next_walk_begins_after_a_rest() -> None:
     assert room.metrics.pin_events["expired"] > 0
 
 
+def test_the_pins_of_a_restarted_backend_are_forgotten_and_counted() -> None:
+    room = Room([pin(used=5.0)] * (2 * BATCH) + [pin(used=5.0, service="other")])
+    room.clock.rightNow = 6.0
+    room.sweeper.forget({"shop"}, "b1")
+    room.clock.pump([STEP] * 3)
+    assert room.held == 1
+    assert room.metrics.pin_events["restarted"] == 2 * BATCH
+    assert room.metrics.pin_events["expired"] == 0
+    assert room.metrics.pins == {"shop": 0, "other": 1}
+
+
+def test_a_store_that_fails_keeps_the_pins_of_a_restarted_backend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room([pin(used=1e6)])
+
+    async def fails(cursor: bytes | None, limit: int) -> None:
+        raise StoreError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room.store, "scan", fails)
+        room.sweeper.forget({"shop"}, "b1")
+        room.clock.advance(STEP)
+    room.clock.advance(STEP)
+    assert room.held == 1
+    assert room.metrics.pins == {"shop": 1}
+
+
 def test_a_large_store_is_walked_a_batch_a_step() -> None:
     room = Room([pin(used=1e6)] * (2 * BATCH + 1))
     room.clock.advance(STEP)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from soapgate.core.errors import StoreFull
-from soapgate.core.pins import Keys
+from soapgate.core.pins import NAME_ENDED, SESSION_ENDED, Keys
 
 A, B, C, D = (letter * 16 for letter in (b"a", b"b", b"c", b"d"))
 
@@ -30,9 +30,15 @@ def test_an_unknown_key_has_no_pin(make, run):
         {"alias": B},
         {"used": 1_700_000_000.123456},
         {"created": 1.5, "used": 2.25},
+        {"until": 1_700_000_009.75},
+        {"until": 5.5, "ended": NAME_ENDED},
+        {"until": 5.5, "ended": SESSION_ENDED, "alias": B},
         {"service": "café", "profile": 'with "quotes", commas', "backend": "b\n1"},
     ],
-    ids=["primary", "alias", "exact time", "two times", "odd names"],
+    ids=[
+        *("primary", "alias", "exact time", "two times", "bounded", "name ended"),
+        *("session ended", "odd names"),
+    ],
 )
 def test_a_pin_is_looked_up_as_it_was_bound(make, run, pin, facts):
     store = make()
@@ -75,8 +81,13 @@ def test_rebind_succeeds_though_the_pin_was_touched_meanwhile(make, run, pin):
 
 @pytest.mark.parametrize(
     "facts",
-    [{"backend": "b3"}, {"alias": B}, {"created": 999.0}],
-    ids=["backend", "alias", "created"],
+    [
+        {"backend": "b3"},
+        {"alias": B},
+        {"created": 999.0},
+        {"until": 9.0, "ended": SESSION_ENDED},
+    ],
+    ids=["backend", "alias", "created", "session ended"],
 )
 def test_rebind_leaves_a_pin_that_is_not_the_same(make, run, pin, facts):
     store = make()
@@ -84,6 +95,26 @@ def test_rebind_leaves_a_pin_that_is_not_the_same(make, run, pin, facts):
     run(store.bind(A, held))
     assert not run(store.rebind(A, pin(**facts), pin("b2")))
     assert run(store.lookup(A)) == held
+
+
+def test_rebind_gives_a_pin_a_bound_and_takes_it_away(make, run, pin):
+    store = make()
+    run(store.bind(A, pin("b1")))
+    bounded = pin("b1", until=1234.5, ended=NAME_ENDED)
+    assert run(store.rebind(A, pin("b1"), bounded))
+    run(store.touch(A, 1010.0))
+    assert run(store.lookup(A)) == bounded._replace(used=1010.0)
+    assert run(store.rebind(A, bounded, pin("b1")))
+    assert run(store.lookup(A)) == pin("b1")
+
+
+def test_a_session_that_has_ended_is_not_the_one_that_lives(make, run, pin):
+    store = make()
+    ended = pin("b1", until=1005.0, ended=SESSION_ENDED)
+    run(store.bind(A, ended))
+    assert not run(store.rebind(A, pin("b1"), pin("b2")))
+    assert not run(store.unbind(A, pin("b1")))
+    assert run(store.unbind(A, ended))
 
 
 def test_rebind_does_not_bring_back_a_pin_that_is_gone(make, run, pin):

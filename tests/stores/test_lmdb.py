@@ -18,6 +18,7 @@ import pytest
 from soapgate.core.errors import StoreError, StoreFull
 from soapgate.core.pins import Pin
 from soapgate.stores.lmdb import STEP_BYTES, LmdbStore
+from soapgate.stores.lmdb_format import FORMAT_KEY
 
 A = b"a" * 16
 
@@ -130,6 +131,22 @@ mine = Pin("shop", "wsrm", me, b"", 1.0, 1.0)
 say(" ".join(run(store.bind(key(n), mine)).backend for n in range(3000)))
 say(store.secret.hex())
 """
+
+
+def test_a_file_of_the_first_format_is_opened_with_its_pins(tmp_path, run, pin):
+    store = LmdbStore(tmp_path / "pins")
+    run(store.bind(key(1), pin("b1")))
+    with store._env.begin(write=True, db=store._labels._db) as txn:
+        txn.put(FORMAT_KEY, b"soapgate pins 1")
+    store.close()
+    again = LmdbStore(tmp_path / "pins")
+    assert again.notes == ()
+    assert run(again.lookup(key(1))) == pin("b1")
+    run(again.rebind(key(1), pin("b1"), pin("b1", until=9.0, ended=1)))
+    again.close()
+    third = LmdbStore(tmp_path / "pins")
+    assert run(third.lookup(key(1))) == pin("b1", until=9.0, ended=1)
+    third.close()
 
 
 def test_processes_that_bind_the_same_keys_at_once_agree_on_every_winner(child):
@@ -299,6 +316,9 @@ def test_a_pin_costs_at_most_200_bytes_on_the_disk_order_and_labels_included(sto
     bind_many(store, run, 0, 100_000)
     for number in range(0, 100_000, 3):
         run(store.touch(key(number), 1.8e9 + number / 1000))
+    for number in range(1, 100_000, 3):  # bounded, as what has ended is
+        held = run(store.lookup(key(number)))
+        run(store.rebind(key(number), held, held._replace(until=1.9e9, ended=1)))
     allocated = (tmp_path / "pins" / "data.mdb").stat().st_blocks * 512
     assert allocated / 100_000 <= 200
 

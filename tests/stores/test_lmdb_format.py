@@ -6,9 +6,10 @@ import lmdb
 import pytest
 
 from soapgate.core.errors import StoreError
-from soapgate.core.pins import Pin
+from soapgate.core.pins import NAME_ENDED, SESSION_ENDED, Pin
 from soapgate.stores.lmdb_format import (
     ALIAS_BYTES,
+    BOUND_BYTES,
     PRIMARY_BYTES,
     Labels,
     order,
@@ -20,6 +21,11 @@ from soapgate.stores.lmdb_format import (
 A, B = b"a" * 16, b"b" * 16
 PRIMARY = Pin("shop", "wsrm", "b1", b"", 1000.0, 2000.5)
 ALIAS = Pin("shop", "wsrm", "", B, 1000.0, 2000.5)
+BOUNDS = [
+    {"until": 3000.25},
+    {"until": 3.0, "ended": NAME_ENDED},
+    {"until": 3.0, "ended": SESSION_ENDED},
+]
 
 
 @pytest.fixture
@@ -41,6 +47,18 @@ def test_a_pin_reads_back_from_its_bytes(env, db, pin, size):
         value = labels.encode(txn, pin)
     assert len(value) == size
     assert labels.decode(value) == pin
+
+
+@pytest.mark.parametrize("bound", BOUNDS, ids=["bounded", "name ended", "session ended"])
+@pytest.mark.parametrize(("pin", "size"), [(PRIMARY, PRIMARY_BYTES), (ALIAS, ALIAS_BYTES)])
+def test_a_bound_costs_eight_bytes_and_is_used_like_any_pin(env, db, pin, size, bound):
+    labels = Labels(db)
+    bounded = pin._replace(**bound)
+    with env.begin(write=True) as txn:
+        value = labels.encode(txn, bounded)
+    assert len(value) == size + BOUND_BYTES == size + 8
+    assert labels.decode(value) == bounded
+    assert labels.decode(with_used(value, 4000.0)) == bounded._replace(used=4000.0)
 
 
 def test_a_primary_is_written_as_documented(env, db):
@@ -104,8 +122,15 @@ def test_a_number_that_is_not_in_the_table_is_an_error(env, db):
 
 @pytest.mark.parametrize(
     "spoil",
-    [lambda v: b"\x02" + v[1:], lambda v: v[:-1], lambda v: v + b"x", lambda _: b""],
-    ids=["version", "short", "long", "empty"],
+    [
+        lambda v: b"\x02" + v[1:],
+        lambda v: b"\x05" + v[1:],
+        lambda v: v + bytes(8),
+        lambda v: v[:-1],
+        lambda v: v + b"x",
+        lambda _: b"",
+    ],
+    ids=["another kind", "no kind", "a bound too many", "short", "long", "empty"],
 )
 def test_bytes_that_are_no_pin_are_an_error(env, db, spoil):
     labels = Labels(db)

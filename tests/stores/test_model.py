@@ -92,6 +92,17 @@ class Model(RuleBasedStateMachine):
         if expected:
             self.pins[key] = new
 
+    @rule(key=keys, seconds=st.floats(0.1, 1e6), ended=st.sampled_from([0, 1, 2]))
+    def bound_or_end(self, key, seconds, ended):
+        """A bound of its own, as an end or an expiry gives it."""
+        old = self.pins.get(key)
+        if old is None:
+            return
+        now = self.tick()
+        new = old._replace(used=now, until=now + seconds, ended=ended)
+        assert run(self.store.rebind(key, old, new))
+        self.pins[key] = new
+
     @rule(key=keys)
     def unbind(self, key):
         assert run(self.store.unbind(key)) == (key in self.pins)
