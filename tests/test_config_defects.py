@@ -29,7 +29,7 @@ BAD = {
     "unknown key, far": (
         "[gateway]\nzzz = 1\n",
         "[gateway] zzz = 1: unknown key; allowed are listen, admin, pins, max_pins, when_full,"
-        " workers, log, log_to",
+        " workers, fast_path, log, log_to",
     ),
     "unknown table, near": ("[gatway]\n", "[gatway]: unknown table; did you mean [gateway]?"),
     "unknown table, far": (
