@@ -17,7 +17,7 @@ from bench.cases import PATH, Case, Message, backend_names, pinned_backend, pinn
 from bench.contenders import Contender
 from bench.processes import BenchError
 
-IDS = 24
+IDS = 25  # so many that chance gives them more than one backend
 ASKED = 3  # requests an id on each of two connections
 SECONDS = 20.0
 

@@ -16,9 +16,12 @@ The alternative, a leaner story, was tried first: its branches are what costs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from soapgate.core.errors import Failure, StoreError
 from soapgate.core.naming import ASKING
 from soapgate.core.routing import settled
+from soapgate.core.scanned import Found
 from soapgate.edge.desk import Asked, plain, silent
 from soapgate.edge.flow import Whole
 from soapgate.edge.hops import last_hop
@@ -131,8 +134,12 @@ class FastExchange(Exchange):
             if not plain(reply):
                 return False
             scanned = service.response_shapes.scan(body, said.action)
-            if scanned is None or scanned.found:
+            if scanned is None:
                 return False
+            if scanned.found:
+                if not self._echoes(scanned.found):
+                    return False
+                record.learned = len(scanned.found)
             record.reply_scan = scanned.outcome
             metrics.scan("response", scanned.outcome)
         # nothing is in the way any more
@@ -151,6 +158,14 @@ class FastExchange(Exchange):
         self._let_go(keep=True)
         self._finish(keep=True)
         return True
+
+    def _echoes(self, shown: Sequence[Found]) -> bool:
+        """Whether a reply shows no id but the request's, so that there is nothing to learn."""
+        asked = self._found[0]
+        return all(
+            one.use == "learn" and one.id == asked.id and one.profile == asked.profile
+            for one in shown
+        )
 
     # The rest of the story, where it is not ordinary
 
