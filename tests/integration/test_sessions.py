@@ -22,6 +22,7 @@ from wire import (
     ok,
     post,
     session,
+    wait_for,
 )
 
 RACERS = 100
@@ -103,7 +104,17 @@ def test_a_logout_ends_the_session_after_its_answer(gateway):
     assert home
     out = post(envelope(session(identity), "<s:logout/>"))
     assert ask(gateway.port, out).node == home
-    assert gateway.pinned(identity) == ""
+
+    def shown(word):
+        status, said = gateway.call(
+            "POST", "/api/v1/pins/lookup", {"service": "shop", "id": identity}
+        )
+        return status == 404 or said["pins"][0][word]
+
+    assert shown("ended")
+    late = [ask(gateway.port, post(envelope(session(identity)))).node for _ in range(3)]
+    assert late == [home] * 3  # what trails behind still finds it
+    wait_for(lambda: shown("expired"), "the end of the session's grace")
 
 
 def test_an_id_that_is_cut_across_packets_is_found(gateway):
