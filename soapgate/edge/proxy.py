@@ -7,7 +7,8 @@ log, the metrics and the design. What is decided is decided in `soapgate.core`; 
 
 The rules this file keeps, each a test of that name: body bytes unchanged; memory per exchange
 bounded; pinned before release; sent twice only if no byte had reached a backend, or the action is
-declared idempotent; one log line per exchange; a client that leaves is not a backend failure.
+declared idempotent. How an exchange ends, and its two rules, one log line and a client that leaves
+is not a backend failure, are in `soapgate.edge.endings`.
 
 The story is a coroutine driven by hand (`soapgate.edge.steps`): the connections `resume` it with
 what arrived. Stores that answer at once never suspend it.
@@ -15,73 +16,39 @@ what arrived. Stores that answer at once never suspend it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from twisted.logger import Logger
-from twisted.python.failure import Failure as TwistedFailure
-
-from soapgate.core.errors import Failure, Reason, StoreError
+from soapgate.core.errors import Failure, Reason
 from soapgate.core.plan import HttpFacts
 from soapgate.core.routing import Identity, Refusal, Route, route
-from soapgate.core.scanned import Found, Scanned
+from soapgate.core.scanned import Found
 from soapgate.edge.calls import note
-from soapgate.edge.desk import Asked, Desk, Service, asked
-from soapgate.edge.downstream import Downstream
-from soapgate.edge.exchangelog import ExchangeRecord
-from soapgate.edge.flow import Flow, Outlet, Whole
+from soapgate.edge.desk import Service, asked
+from soapgate.edge.endings import Endings
+from soapgate.edge.flow import Outlet
 from soapgate.edge.framing import CHUNKED, Length
-from soapgate.edge.hops import REDISPATCHED, explained, last_hop, own_answer
-from soapgate.edge.http11 import RequestHead, ResponseHead
+from soapgate.edge.hops import REDISPATCHED, explained, last_hop
+from soapgate.edge.http11 import ResponseHead
 from soapgate.edge.owncookie import claimed, with_cookie
-from soapgate.edge.refusals import refusal
 from soapgate.edge.scanning import Unreadable, empty_ends, scan_body, scan_reply
-from soapgate.edge.steps import ClientLeft, Steps
-from soapgate.edge.upstream import Dialer, UpstreamConnection
-
-_log = Logger()
+from soapgate.edge.upstream import UpstreamConnection
 
 _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))  # RFC 9110 9.2.1
 GATEWAY_ERRORS = frozenset((502, 503, 504))
 
 
-class Exchange(Steps):
+class Exchange(Endings):
     """One request and its response."""
 
-    # What an exchange begins with: to set it in `__init__` would cost a microsecond a request.
-    _answered = False  # bytes of an answer went down
-    _asked_for_body = False
-    _ends: Sequence[Found] = ()  # markers of the request
-    _flow: Flow | Whole = None  # type: ignore[assignment]  # set by start()
-    _excluded: frozenset[str] = frozenset()  # backends tried in vain
-    _found: Sequence[Found] = ()  # ids of the request
-    _fresh = False  # whether this exchange is the one that bound its id
-    _identities: tuple[Identity, ...] = ()
-    _identity: Identity | None = None  # the one that decided
-    _kept: Sequence[bytes] = ()  # body pieces read while identifying
-    _outlet: Outlet | None = None  # of the answer
-    _over = False
-    _place: Dialer | None = None  # whose maxconn we count against
-    _said: Asked = None  # type: ignore[assignment]  # set by _accept
-    _scanned: Scanned | None = None
-    _seen, _tried = None, False  # what a known shape said; whether it was asked already
-    _stage = "accept"
-    _upstream: UpstreamConnection | None = None
-    _route: Route = None  # type: ignore[assignment]  # set by _look_up
-
-    def __init__(
-        self, desk: Desk, downstream: Downstream, head: RequestHead | None, now: float
-    ) -> None:
-        """`head` None: an exchange that only refuses."""
-        self._desk = desk
-        self._downstream = downstream
-        self._head: RequestHead = head  # type: ignore[assignment]  # a refusal looks first
-        self._now = now
-        self._record = record = ExchangeRecord()
-        record.client = downstream.peer
-        record.started = now
-
     # The story
+
+    def start(self, failure: Failure | None = None) -> None:
+        """Begin; with `failure` only to refuse."""
+        self._flow = self._downstream.flow
+        if failure is not None:
+            self._refuse(failure)
+            return
+        self._run(self._story())
 
     async def _story(self, upstream: UpstreamConnection | None = None) -> None:
         # with `upstream` the request is on its way there already (`soapgate.edge.fastpath`)
@@ -104,7 +71,7 @@ class Exchange(Steps):
                 upstream = None
         pieces = await self._learn(service, upstream, reply)
         told = service.addresses
-        if told and (told.rewrites or self._record.learned or self._route.kind != "pinned"):
+        if told and (told.rewrites or self._news or self._route.kind != "pinned"):
             reply, pieces = await told.settle(self._head, self._downstream, reply, upstream, pieces)
         await self._release(upstream, reply, pieces)
 
@@ -342,6 +309,8 @@ class Exchange(Steps):
         if ends:  # first: what is issued in the same breath belongs to a session of its own
             self._record.ended = await service.affinity.end(named, self._now)
         if learned or dated:
+            named_before = {(one.profile, one.id) for one in self._found}
+            self._news = any((one.profile, one.id) not in named_before for one in learned)
             self._record.learned = len(learned)
             self._record.clashes = await service.affinity.learn(
                 named, self._record.backend, self._identity, self._now
@@ -380,121 +349,3 @@ class Exchange(Steps):
             return False
         self._let_go(keep=False)
         return True
-
-    # How it ends
-
-    def _refuse(self, failure: Failure) -> None:
-        record = self._record
-        record.detail = f"{failure.detail}; {record.detail}".rstrip("; ")  # and of the try before
-        if record.route != "refused":
-            record.route, record.reason = "refused", str(failure.reason)
-        self._desk.metrics.failure(record.service, record.reason, self._desk.seconds())
-        self._let_go(keep=False)
-        if self._answered:
-            self._downstream.abort()
-            self._finish(keep=False)
-            return
-        head, flow, identity = self._head, self._flow, self._identity
-        reply = refusal(failure, self._said, identity, head, self._scanned, self._kept)
-        record.status = reply.status
-        keep = head is not None and head.keep_alive and flow.done and head.minor == 1
-        keep = keep and not self._downstream.closing
-        self._outlet = outlet = Outlet(self._downstream.transport, chunked=False)
-        self._answered = True
-        raw = own_answer(reply, body=head is None or head.method != b"HEAD", keep=keep)
-        if self._said and self._said.explain:
-            raw = explained(raw, record, self._route, self._found, self._identities)
-        outlet.write(raw)
-        if flow is not None and not flow.done:
-            flow.drop()
-        self._finish(keep=keep)
-
-    def _let_go(self, *, keep: bool) -> None:
-        """Give back the connection and the place at the backend."""
-        upstream, self._upstream = self._upstream, None
-        if upstream is not None:
-            upstream.release(keep=keep)
-        if self._place is not None:
-            self._place.leave()
-            self._place = None
-
-    def _finish(self, *, keep: bool) -> None:
-        """One log line, one metric, always; then the next request."""
-        if self._over:
-            return
-        self._over = True
-        record, desk = self._record, self._desk
-        record.finished = desk.seconds()
-        if self._flow is not None:
-            record.read = self._flow.head + self._flow.received
-            desk.metrics.downstream_read += record.read
-        if self._outlet is not None:
-            record.sent = self._outlet.sent
-        desk.metrics.downstream_sent += record.sent
-        record.told = self._route, self._found, self._identities
-        desk.log.record(record)
-        seconds = record.finished - record.started
-        desk.metrics.exchange(record.service, record.route, record.reason, seconds)
-        self._coroutine = None
-        self._downstream.finished(keep=keep)
-
-    # Its beginning and its errors
-
-    def start(self, failure: Failure | None = None) -> None:
-        """Begin; with `failure` only to refuse."""
-        self._flow = self._downstream.flow
-        if failure is not None:
-            self._refuse(failure)
-            return
-        self._run(self._story())
-
-    def _broke(self, error: Exception) -> None:
-        if isinstance(error, Failure):
-            self._refuse(error)
-        elif isinstance(error, ClientLeft):
-            self._record.left = True
-            self._desk.metrics.clients_left += 1
-            self._let_go(keep=False)
-            self._finish(keep=False)
-        elif isinstance(error, StoreError):
-            _log.error("the pin store failed: {error}", error=error)  # a path is not for clients
-            self._refuse(Failure("internal", Reason.STORE, f"at {self._stage}"))
-        else:
-            _log.failure("an exchange failed at {step}", TwistedFailure(error), step=self._stage)
-            self._refuse(Failure("internal", Reason.INTERNAL, f"at {self._stage}"))
-
-    # From the connections
-
-    def _dialled(self, upstream: UpstreamConnection | None, why: str) -> bool:
-        dialer = self._place
-        if dialer is None or self._waits_for is not dialer:
-            return False
-        if upstream is not None:
-            return self.resume(dialer, upstream)
-        self.fail(Failure("upstream", Reason.NO_BACKEND, why, retry_safe=True))
-        return True
-
-    def interim(self, head: ResponseHead) -> None:
-        """A 1xx of the backend: 100 was answered here, others go to who understands them
-        (RFC 9110 15.2)."""
-        if head.status != 100 and self._head.minor and not self._answered:
-            Outlet(self._downstream.transport, chunked=False).write(head.forward + b"\r\n")
-
-    def upstream_lost(self, upstream: UpstreamConnection, why: str) -> None:
-        """The backend's connection ended before its response did."""
-        if upstream is self._upstream:
-            self.fail(Failure("upstream", Reason.UPSTREAM_BROKEN, why))
-
-    def downstream_stalled(self) -> None:
-        """The response waits for the client; a client that takes nothing for too long has left."""
-        if self._downstream.stalled(self._desk.seconds()):
-            self._downstream.abort()
-            self.client_left()
-
-    def client_left(self) -> None:
-        """The client closed its connection: stop, keep the pin, blame no backend."""
-        if self._coroutine is None:
-            return
-        self._record.route = self._record.route or "refused"
-        self._record.reason = self._record.reason or "client-left"
-        self.fail(ClientLeft())
