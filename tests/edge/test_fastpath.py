@@ -344,6 +344,22 @@ def test_the_ordinary_goes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> Non
         assert talk.last.status == 200
 
 
+def test_a_reply_that_shows_the_id_again_goes_the_short_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    talk = warm(FastExchange, profiles={"shop": {**PROFILE, "bind": PROFILE["lookup"]}})
+    echo = ok(envelope("mine"))
+    for _ in range(SIGHTINGS + 1):
+        talk.serve(ORDINARY, echo)
+
+    async def story(self: Exchange, upstream: object = None) -> None:
+        raise AssertionError("the long way")
+
+    monkeypatch.setattr(Exchange, "_story", story)
+    talk.serve(ORDINARY, echo)
+    assert (talk.last.status, talk.last.learned) == (200, 1)
+
+
 def test_a_cookie_alone_goes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
     profiles = {"shop": PROFILE, "cookies": COOKIES}
     talk = warm(FastExchange, profiles=profiles)
