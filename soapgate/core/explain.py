@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from soapgate.core.encodings import NotSoap, open_coding
+from soapgate.core.encodings import Limited, NotSoap, open_coding
 from soapgate.core.errors import Failure, Reason
 from soapgate.core.explained import (
     KEY_SHOWN,
@@ -37,8 +37,10 @@ from soapgate.core.explained import (
 )
 from soapgate.core.hints import why_nothing
 from soapgate.core.locations import End
+from soapgate.core.mime import Root, related
 from soapgate.core.pins import Keys
 from soapgate.core.profiles import HttpFacts, Plan, Profile, RequestWatch, ResponseWatch
+from soapgate.core.scanned import ScanLimits
 from soapgate.core.scanner import Found, Scanned, Scanner
 from soapgate.core.services import match
 from soapgate.core.told import answered, request_steps, response_steps
@@ -114,6 +116,7 @@ def describe(
     content_type = message.first(b"content-type").decode("latin-1")
     coding = message.first(b"content-encoding")
     container, start = _container(content_type), _start(message.body, coding)
+    inner = _root(content_type, message.body, coding) if container != PLAIN else None
     return Explanation(
         kind=message.kind,
         service=service,
@@ -124,7 +127,7 @@ def describe(
         container=container,
         content_coding=coding.decode("latin-1").strip().lower(),
         # that of a multipart is its root's own
-        charset=_charset(content_type, start) if container == PLAIN else "",
+        charset=_charset(*(inner or (content_type, start))) if inner or container == PLAIN else "",
         readings=tuple(readings),
         refusal=refusal,
     )
@@ -286,6 +289,21 @@ def _start(body: bytes, content_encoding: bytes) -> bytes:
         return body[:1024] if inflate is None else next(inflate.feed(body), b"")[:1024]
     except (NotSoap, Failure):
         return b""
+
+
+def _root(content_type: str, body: bytes, content_encoding: bytes) -> tuple[str, bytes] | None:
+    """The content type and the first bytes of a multipart's root; None if they cannot be had."""
+    try:
+        multipart = related(content_type.encode("latin-1"))
+        if multipart is None:
+            return None
+        inflate, root = open_coding(content_encoding), Root(multipart, ScanLimits().multipart_bytes)
+        for piece in (body,) if inflate is None else inflate.feed(body):
+            for start in root.feed(piece):
+                return (root.content_type or b"").decode("latin-1"), start[:1024]
+    except (NotSoap, Limited, Failure):
+        pass
+    return None
 
 
 def _charset(content_type: str, start: bytes) -> str:

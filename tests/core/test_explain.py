@@ -386,3 +386,17 @@ def test_ids_are_hashed_in_the_scope_of_their_service() -> None:
     view = View(Rule("a"), (profile,), Terms(), ScanLimits(), scope="both")
     (reading,) = explain(request, [view], keys).readings
     assert reading.order[0].id.hash == keys.key("both", "p", "1").hex()[:8]
+
+
+@pytest.mark.parametrize("coding", [b"", b"gzip"])
+def test_the_charset_of_a_multipart_is_that_of_its_root(coding):
+    body = (
+        b"--x\r\nContent-Type: image/png\r\nContent-ID: <p>\r\n\r\nPNG\r\n"
+        b"--x\r\nContent-Type: text/xml; charset=ISO-8859-1\r\nContent-ID: <r>\r\n\r\n<a/>\r\n--x--"
+    )
+    message = request(
+        gzip.compress(body) if coding else body,
+        content_type=b'multipart/related; boundary=x; start="<r>"; type="text/xml"',
+        content_encoding=coding,
+    )
+    assert told(message, view(COOKIE)).charset == "iso-8859-1"
