@@ -45,7 +45,7 @@ TOP = {
 FORBIDDEN_IN_CORE = {
     *("time", "datetime", "sched", "random"),
     *("socket", "socketserver", "select", "selectors", "ssl", "http", "urllib.request"),
-    *("asyncio", "concurrent", "multiprocessing", "subprocess", "signal", "queue", "os"),
+    *("asyncio", "concurrent", "multiprocessing", "subprocess", "signal", "os"),
     *("logging", "warnings"),
 }
 OUTSIDE_OF_CORE = {"lxml"}  # and the standard library

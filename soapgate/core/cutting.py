@@ -31,12 +31,28 @@ BODY_AND_CHILD = re.compile(
     rb"<((?:%(nc)b:)?Body)(%(attributes)b>)\s*<(?:/|((?:%(nc)b:)?%(nc)b)%(attributes)b(/?)>)"
     % {b"nc": NC, b"attributes": _ATTRIBUTES}
 )
+# Places that speak of a Body and are none (signatures name it) before the search is left.
+SPOKEN_OF = 16
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _STOP = re.compile(rb"""["'<>]""")
 _TAG_NAME = re.compile(rb"<((?:" + NC + rb":)?(" + NC + rb"))(?=[\s/>])")
 _PART_NAME = re.compile(rb"<[\w.\-:\x80-\xff]{0,1001}\Z")
 
 MORE = -1
+
+
+def body_and_child(data: bytes, start: int, end: int) -> re.Match[bytes] | None:
+    """What looks like the Body's start tag and its first child's, between `start` and `end`."""
+    at = start
+    for _ in range(SPOKEN_OF):
+        at = data.find(b"Body", at, end)
+        if at < 0:
+            return None
+        tags = BODY_AND_CHILD.match(data, data.rfind(b"<", 0, at))
+        if tags is not None:
+            return tags
+        at += 4
+    return None
 
 
 def tag_name(buffer: Buffer, at: int) -> tuple[bytes, bytes] | None:

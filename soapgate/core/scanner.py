@@ -153,8 +153,7 @@ class Scanner:
         if opening is None:
             return None
         limits = self._limits
-        at = data.find(b"Body", opening.end(), limits.header_bytes)
-        tags = cutting.BODY_AND_CHILD.match(data, data.rfind(b"<", 0, at)) if at > 0 else None
+        tags = cutting.body_and_child(data, opening.end(), limits.header_bytes)
         if tags is None:
             return None
         body_name, cut, child, slash = tags[1], tags.end(2), tags[3], tags[4]

@@ -159,9 +159,7 @@ class Shapes:
                 if matched is not None:
                     self._last[action] = shape
                     break
-        if shape is None:
-            return None
-        if matched is None:
+        if shape is None or matched is None:
             self._barren += 1
             return None
         self._barren = 0
@@ -176,7 +174,9 @@ class Shapes:
         self._credit = min(self._credit + 1, PRICE * SHAPES)
         if scanned.outcome not in (Outcome.FOUND, Outcome.NONE) or scanned.soap is None:
             return
-        if self._consulted is None or self._credit < PRICE or not self._often(data, action):
+        if self._consulted is None or self._credit < PRICE:
+            return
+        if (self._barren > BARREN and self._barren % SELDOM) or not self._often(data, action):
             return
         self._credit -= PRICE
         try:

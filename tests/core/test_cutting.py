@@ -112,3 +112,15 @@ def test_a_tag_name_is_a_prefix_and_a_local_name(data, name):
 @pytest.mark.parametrize(("data", "may"), [(b"<", True), (b"<a:b", True), (b"<a ", False)])
 def test_a_name_that_is_not_all_there_may_still_come(data, may):
     assert cutting.may_be_name(data, 0) is may
+
+
+@pytest.mark.parametrize("times", [0, 1, cutting.SPOKEN_OF - 1, cutting.SPOKEN_OF])
+def test_a_header_may_speak_of_a_body_before_there_is_one(times: int) -> None:
+    header = b'<ds:Reference URI="#Body-1"/>' * times
+    data = b"<e:Envelope><e:Header>" + header + b"</e:Header><e:Body><a/></e:Body></e:Envelope>"
+    tags = cutting.body_and_child(data, 12, len(data))
+    if times == cutting.SPOKEN_OF:
+        assert tags is None  # for the long way
+    else:
+        assert tags is not None
+        assert (tags[1], tags[3]) == (b"e:Body", b"a")

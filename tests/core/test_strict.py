@@ -102,3 +102,32 @@ def test_a_tree_from_a_thread_of_its_own_outlives_it(monkeypatch):
         assert len(root.xpath("//c")) == 1
     with pytest.raises(etree.XMLSyntaxError):
         strict.parse(b"<a>")
+
+
+def test_a_thread_that_had_its_fill_is_left_for_another(monkeypatch):
+    monkeypatch.setattr(strict, "NOVEL_BYTES", 10_000)
+
+    def alive():
+        return [one for one in threading.enumerate() if one.name == "soapgate-names"]
+
+    def work():
+        before = len(alive())
+        seen = set()
+        for number in range(200):
+            root = strict.parse(names(100, f"y{number}_"))
+            assert root[99].tag == f"y{number}_99"
+            seen |= {*alive()}
+        return len(seen) - before, len(alive()) - before
+
+    made, left = in_a_thread(work)
+    assert made > 5
+    assert left <= 2  # the last, and one that is about to end
+
+
+def test_an_answer_that_nobody_took_is_not_the_next_ones(monkeypatch):
+    apart = strict._Apart()
+    apart._asked.put(b"<interrupted/>")
+    assert apart.parse(b"<mine/>").tag == "mine"
+    with pytest.raises(etree.XMLSyntaxError):
+        apart.parse(b"<a>")
+    assert apart.parse(b"<again/>").tag == "again"
