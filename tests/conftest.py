@@ -1,4 +1,4 @@
-"""Makes `gate`, a whole gateway in memory, importable, and builds it for the tests of service."""
+"""Makes `support` importable: whole gateways in memory (`gate`), the command line (`commands`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from twisted.logger import formatEvent, globalLogPublisher
 
 sys.path.append(str(Path(__file__).parent / "support"))
 
-from gate import FILE, House  # it lies beside this file
+from commands import ask, good, message
+from gate import FILE, House
+
+__all__ = ["ask", "good", "message"]  # fixtures of the command line
 
 
 @pytest.fixture

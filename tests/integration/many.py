@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from live import Cast, Gateway
-from wire import WAIT, Backend, Client, Wire, ok
+from wire import Backend, Client
 
 TWO = {"workers": 2}
 
@@ -43,19 +42,6 @@ def alive(pid: int) -> bool:
 
 def exchanges(gateway: Gateway) -> list[int]:
     return [one["exchanges"] for one in workers(gateway)]
-
-
-def slow(begun: threading.Event, go: threading.Event):
-    """A backend's connection that answers when it is told to."""
-
-    def serve(wire: Wire) -> None:
-        while True:
-            wire.message()
-            begun.set()
-            assert go.wait(WAIT)
-            wire.send(ok(b"x" * 1_000_000))
-
-    return serve
 
 
 def holding(gateway: Gateway, client: Client) -> int:

@@ -9,14 +9,13 @@ from live import Gateway, settings
 from wire import (
     WAIT,
     Client,
-    Wire,
     ask,
     client_made,
     envelope,
     issued_id,
-    ok,
     post,
     session,
+    slow,
     wait_for,
 )
 
@@ -53,19 +52,6 @@ def test_sessions_survive_the_end_of_the_gateway(cast, end):
     second.stop()
     lines = second.log_file.read_text().splitlines()[-len(issued) - 1 :]
     assert all('"route":"pinned"' in line for line in lines)
-
-
-def slow(begun: threading.Event, go: threading.Event):
-    """A backend's connection that answers when it is told to."""
-
-    def serve(wire: Wire) -> None:
-        while True:
-            wire.message()
-            begun.set()
-            assert go.wait(WAIT)
-            wire.send(ok(b"x" * 1_000_000))
-
-    return serve
 
 
 def test_sigterm_lets_running_exchanges_finish(cast):

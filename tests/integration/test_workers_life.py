@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import pytest
 from live import Cast, Gateway, settings
-from many import TWO, alive, all_serve, slow, two_workers, workers
-from wire import WAIT, Client, Ended, ask, envelope, issued_id, post, session, wait_for
+from many import TWO, alive, all_serve, two_workers, workers
+from wire import WAIT, Client, Ended, ask, envelope, issued_id, post, session, slow, wait_for
 
 LOGIN = post(envelope(body="<s:login/>"))
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 from live import Cast, Gateway
-from many import all_serve, exchanges, holding, slow, two_workers, workers
-from wire import WAIT, Client, Wire, ask, envelope, ok, post, wait_for
+from many import all_serve, exchanges, holding, two_workers, workers
+from wire import WAIT, Client, Wire, ask, envelope, ok, post, slow, wait_for
 
 LOGIN = post(envelope(body="<s:login/>"))
 

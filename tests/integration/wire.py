@@ -416,3 +416,16 @@ def issued_id(reply: Message) -> str:
     """The session id in a shop's answer to a login."""
     assert reply.status == 200
     return reply.body.decode().partition('<s:Session id="')[2].partition('"')[0]
+
+
+def slow(begun: threading.Event, go: threading.Event) -> Callable[[Wire], None]:
+    """A backend's connection that answers when it is told to."""
+
+    def serve(wire: Wire) -> None:
+        while True:
+            wire.message()
+            begun.set()
+            assert go.wait(WAIT)
+            wire.send(ok(b"x" * 1_000_000))
+
+    return serve
