@@ -276,11 +276,7 @@ class Member:
         """Take one of the places that maxconn leaves; False if there is none."""
         if self.full:
             return False
-        self._inflight = inflight = self._inflight + 1
-        self.load = (inflight + self._waiting) / self._weight
-        if inflight >= self._limit:
-            self.full = True
-            self._filled()
+        self._count(self._inflight + 1)
         return True
 
     def admit(self) -> bool:
@@ -291,11 +287,7 @@ class Member:
         """Give a place back."""
         if not self._inflight:
             raise ValueError(f"member {self.name!r} has no request in flight")
-        self._inflight = inflight = self._inflight - 1
-        self.load = (inflight + self._waiting) / self._weight
-        if self.full and inflight < self._limit:
-            self.full = False
-            self._filled()
+        self._count(self._inflight - 1)
 
     @property
     def inflight(self) -> int:
