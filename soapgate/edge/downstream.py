@@ -195,22 +195,19 @@ class Downstream(Protocol):
             buffer = self._buffer = buffer[start:]
             if not buffer or buffer == b"\r":
                 return False
-        taken = front.known.take(buffer)
-        if taken is None:
-            try:
-                end = find_head(buffer, self._searched, front.limits)
-                if not end:
-                    self._searched = len(buffer)
-                    if self.state == "idle":
-                        self.state = "head"
-                        self.deadline = front.seconds() + front.times.head
-                    return False
-                taken = front.known.read(buffer[:end]), end
-            except Failure as failure:
-                self._refuse(failure)
+        try:
+            end = find_head(buffer, self._searched, front.limits)
+            if not end:
+                self._searched = len(buffer)
+                if self.state == "idle":
+                    self.state = "head"
+                    self.deadline = front.seconds() + front.times.head
                 return False
-        self._searched = 0
-        head, end = taken
+            self._searched = 0
+            head = front.known.read(buffer[:end])
+        except Failure as failure:
+            self._refuse(failure)
+            return False
         self._begin(head, end, buffer[end:])
         return True
 

@@ -71,8 +71,10 @@ class KnownHeads(Generic[AnyHead]):
     def read(self, raw: bytes) -> AnyHead:
         """What `parse(raw)` returns or raises."""
         taken = self.take(raw)
-        if taken is not None:
-            return taken[0]
+        return taken[0] if taken is not None else self.learn(raw)
+
+    def learn(self, raw: bytes) -> AnyHead:
+        """As `read`, of a head that `take` did not know."""
         head = self._parse(raw)
         if len(raw) <= ENTRY_BYTES:
             self._remember(raw, head)

@@ -198,7 +198,7 @@ class UpstreamConnection(Protocol):
                 if method == b"HEAD":
                     taken = parse_response_head(data[:end], method, dialer.limits), end
                 else:
-                    taken = dialer.known.read(data[:end]), end
+                    taken = dialer.known.learn(data[:end]), end
             self._buffer, self._searched = b"", 0
             head, end = taken
             data = data[end:]
