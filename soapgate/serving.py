@@ -35,7 +35,7 @@ from soapgate.edge.deadlines import NEVER, Deadlines
 from soapgate.edge.desk import Desk, Service
 from soapgate.edge.downstream import DownstreamTimes, Front
 from soapgate.edge.exchangelog import ExchangeLog
-from soapgate.edge.fastpath import FastExchange
+from soapgate.edge.fastpath import ShortWay
 from soapgate.edge.logfile import LogFile
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.proxy import Exchange
@@ -141,13 +141,16 @@ class Serving:
         self._absent_before = (0, 0)
         self._desk = Desk(self._find, reactor.seconds, self._log, self.metrics, flipped)
         self.front = front(
-            partial(FastExchange if gateway.fast_path else Exchange, self._desk),
+            partial(Exchange, self._desk),
             self._deadlines,
             _downstream_times(config),
             config.limits.heads,
             config.limits.connections,
             self.metrics,
         )
+        if gateway.fast_path:
+            self.front.short = short = ShortWay(self._desk)
+            self.metrics.settle = short.settle
         self._flushing = LoopingCall(self._flush)
         self._flushing.clock = reactor
 

@@ -96,6 +96,7 @@ def test_the_short_way_is_counted_and_can_be_switched_off(
         client.says(post("s-1"))
         wire.says(ok())
     house.passes(1)
+    house.gateway.staff.metrics.settle()
     metrics = house.gateway.staff.metrics
     hits = sum(n for (_, _, word), n in metrics.shapes.items() if word == "hit")
     assert (metrics.fast > 0) is on

@@ -106,14 +106,48 @@ class Affinity:
             identities.append(Identity(profile, key, bindable, pin, primary))
         return tuple(identities)
 
-    def settled(self, one: Found, now: float) -> Identity | None:
-        """What `identify` says of the only id of a request, where that takes no thought: a live
-        primary whose use need not be noted. None: ask `identify`."""
-        key = self._keys.key(self._scope, one.profile, one.id)
+    def settled(self, found: Sequence[Found], now: float) -> tuple[Identity, ...] | None:
+        """What `identify` says of the finds of a request, where that takes no thought: every one
+        is an id, and has a live pin whose use need not be noted. None: ask `identify`."""
+        if len(found) == 1:
+            one = found[0]
+            if one.use not in ASKING:
+                return None
+            identity = self._settled(
+                one.profile,
+                self._keys.key(self._scope, one.profile, one.id),
+                one.use == "bind",
+                now,
+            )
+            return None if identity is None else (identity,)
+        ids: dict[bytes, tuple[str, bool]] = {}
+        for one in self.names.ordered(found):
+            if one.use not in ASKING:
+                return None
+            key = self._keys.key(self._scope, one.profile, one.id)
+            ids[key] = (one.profile, one.use == "bind" or (key in ids and ids[key][1]))
+        identities = []
+        for key, (profile, bindable) in ids.items():
+            identity = self._settled(profile, key, bindable, now)
+            if identity is None:
+                return None
+            identities.append(identity)
+        return tuple(identities)
+
+    def _settled(self, profile: str, key: bytes, bindable: bool, now: float) -> Identity | None:
         pin = self._store.glance(key)
-        if pin is None or pin.alias or not self._lifetime.fresh(pin, now):
+        if pin is None or not self._lifetime.fresh(pin, now):
             return None
-        return Identity(one.profile, key, one.use == "bind", pin, key)
+        if not pin.alias:
+            return Identity(profile, key, bindable, pin, key)
+        primary = self._store.glance(pin.alias)
+        if primary is None or primary.until or not self._lifetime.fresh(primary, now):
+            return None
+        return (
+            None
+            if dead_alias(pin, primary)
+            else Identity(profile, key, bindable, primary, pin.alias)
+        )
 
     async def bind(self, identity: Identity, backend: str, now: float) -> Identity:
         """Bind an unknown, bindable id; return the identity as it now stands.

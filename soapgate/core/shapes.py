@@ -118,7 +118,7 @@ class _Shape(NamedTuple):
     """What is known of one markup. `looks`: the bytes from the Body's start tag to the end of its
     first child's (or of the Body's end tag) -> what is to be said but for ids."""
 
-    match: Callable[[bytes], re.Match[bytes] | None]
+    match: Callable[..., re.Match[bytes] | None]
     segments: list[bytes | _Hole]
     soap: SoapVersion | None
     ids: tuple[tuple[str, Use, str, _Cut, Finish | None], ...]
@@ -144,18 +144,18 @@ class Shapes:
         self._sightings: dict[object, int] = {}
         self._credit = 0
 
-    def scan(self, data: bytes, action: str) -> Scanned | None:
-        """What a scanner would say of a UTF-8 message that begins with `data`; None: ask one.
+    def scan(self, data: bytes, action: str, start: int = 0) -> Scanned | None:
+        """What a scanner would say of a UTF-8 message that begins at `start`; None: ask one.
         The message's content type must be one of XML in UTF-8, without content coding."""
         if self._barren > BARREN and self._barren % SELDOM:
             self._barren += 1
             return None
         shape = self._last.get(action)
-        matched = shape.match(data) if shape is not None else None
+        matched = shape.match(data, start) if shape is not None else None
         if matched is None:
-            tag = data.find(b">", data.find(b"nvelope")) + 1
-            for shape in self._known.get((action, data[:tag]), ()):
-                matched = shape.match(data)
+            tag = data.find(b">", data.find(b"nvelope", start)) + 1
+            for shape in self._known.get((action, data[start:tag]), ()):
+                matched = shape.match(data, start)
                 if matched is not None:
                     self._last[action] = shape
                     break
@@ -163,7 +163,7 @@ class Shapes:
             self._barren += 1
             return None
         self._barren = 0
-        scanned = self._cut(shape, matched, data)
+        scanned = self._cut(shape, matched, data, start)
         if scanned is not None:
             self.hits += 1
         return scanned
@@ -186,9 +186,11 @@ class Shapes:
 
     # One message
 
-    def _cut(self, shape: _Shape, matched: re.Match[bytes], data: bytes) -> Scanned | None:
+    def _cut(
+        self, shape: _Shape, matched: re.Match[bytes], data: bytes, start: int = 0
+    ) -> Scanned | None:
         end = matched.end()
-        if end > self._limits.header_bytes:
+        if end - start > self._limits.header_bytes:
             return None
         stop = data.find(b">", end) + 1
         bare = shape.looks.get(data[end:stop])
@@ -221,7 +223,7 @@ class Shapes:
         if len(found) > 1:
             found = list(dict.fromkeys(found))  # as a Watch tells an id once
         outcome = Outcome.FOUND if found else Outcome.NONE
-        told = (outcome, shape.soap, tuple(found), bare.fault, message_id, stop, "")
+        told = (outcome, shape.soap, tuple(found), bare.fault, message_id, stop - start, "")
         answer: Scanned = _new(Scanned, told)
         return answer
 

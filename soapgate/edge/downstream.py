@@ -74,11 +74,11 @@ class Downstream(Protocol):
         self.certificate = ""
         self.scheme = b"http"
         self.input_ended = False
-        self._front = front
-        self._buffer = b""
+        self.front = front
+        self.buffer = b""
         self._searched = 0
         self._ahead_paused = False
-        self._ends = NEVER  # when the whole exchange must be over
+        self.ends = NEVER  # when the whole exchange must be over
         self._window = 0  # body octets at the start of the rate window
         self._stalled_since = 0.0
         self._unsent = -1
@@ -88,7 +88,7 @@ class Downstream(Protocol):
 
     def connectionMade(self) -> None:
         """A client came."""
-        front = self._front
+        front = self.front
         plain = getattr(self.transport, "socket", None)
         if plain is not None and plain.family != socket.AF_UNIX:
             self.transport.setTcpNoDelay(True)
@@ -100,12 +100,10 @@ class Downstream(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the client."""
         state = self.state
-        if state == "idle" and not self._buffer and self.peer:
-            # most often a request like one before: the way without looking back
-            taken = self._front.known.take(data)
-            if taken is not None:
-                head, end = taken
-                self._begin(head, end, data[end:])
+        if state == "idle" and not self.buffer and self.peer:
+            # most often a request like one before
+            short = self.front.short
+            if short is not None and short.go(self, data):
                 return
         if state == "lingering":
             return
@@ -117,13 +115,13 @@ class Downstream(Protocol):
                 self.exchange.fail(failure)
                 return
             if flow.done and flow is self.flow:  # else its exchange ended with it
-                self.deadline = self._ends
+                self.deadline = self.ends
             if not data:
                 return
-        self._buffer = self._buffer + data if self._buffer else data
+        self.buffer = self.buffer + data if self.buffer else data
         if self.exchange is None:
             self._next()
-        elif len(self._buffer) > AHEAD_BYTES:
+        elif len(self.buffer) > AHEAD_BYTES:
             self._ahead_paused = True
             self.transport.pauseProducing()
 
@@ -145,7 +143,7 @@ class Downstream(Protocol):
         self.deadline = NEVER
         if exchange is not None:
             exchange.client_left()
-        self._front.left(self)  # last: behind the last one the log is closed
+        self.front.left(self)  # last: behind the last one the log is closed
 
     def _meet(self) -> None:
         """Learn whom we serve: now, not when it connects, for a PROXY header (`haproxy:`) and the
@@ -175,7 +173,7 @@ class Downstream(Protocol):
             self._meet()
         self._in_next = True
         try:
-            while self._buffer and self.state in ("idle", "head"):
+            while self.buffer and self.state in ("idle", "head"):
                 if not self._head():
                     break
         finally:
@@ -185,14 +183,14 @@ class Downstream(Protocol):
 
     def _head(self) -> bool:
         """Begin one exchange if its head is whole."""
-        front = self._front
-        buffer = self._buffer
+        front = self.front
+        buffer = self.buffer
         if not self._searched and buffer[0] == 0x0D:
             # RFC 9112 2.2: an empty line before a request is a habit of old clients
             start = 0
             while buffer.startswith(b"\r\n", start):
                 start += 2
-            buffer = self._buffer = buffer[start:]
+            buffer = self.buffer = buffer[start:]
             if not buffer or buffer == b"\r":
                 return False
         try:
@@ -208,35 +206,39 @@ class Downstream(Protocol):
         except Failure as failure:
             self._refuse(failure)
             return False
-        self._begin(head, end, buffer[end:])
+        self.begin(head, end, buffer[end:])
         return True
 
-    def _begin(self, head: RequestHead, size: int, rest: bytes) -> None:
-        front = self._front
+    def begin(self, head: RequestHead, size: int, rest: bytes, known: Any = None) -> None:
+        """Begin an exchange: `size` octets of head came, and `rest` behind it. `known`: what was
+        found out about it already (see `soapgate.edge.fastpath`)."""
+        front = self.front
         now = front.seconds()
         self.state = "exchange"
         self.exchange = exchange = front.exchange(self, head, now)
+        if known is not None:
+            exchange.knows(known)
         limit = front.times.exchange
-        self._ends = now + limit if limit else NEVER
+        self.ends = now + limit if limit else NEVER
         framing = head.framing
         if type(framing) is Length and len(rest) >= framing.size:
             length = framing.size
-            self._buffer = rest[length:]
+            self.buffer = rest[length:]
             self.flow = Whole(rest[:length], size, surplus=len(rest) > length)
-            self.deadline = self._ends
+            self.deadline = self.ends
             exchange.start()
             return
         reader = body_reader(framing, "downstream")
         self.flow = flow = Flow(reader, self.transport, exchange, size)
         try:
-            self._buffer = flow.feed(rest) if rest else b""
+            self.buffer = flow.feed(rest) if rest else b""
         except Failure as failure:
             exchange.start(failure)
             return
         if flow.done:
-            self.deadline = self._ends
+            self.deadline = self.ends
         else:
-            self._window_begins(min(now + front.times.body_grace, self._ends))
+            self._window_begins(min(now + front.times.body_grace, self.ends))
         exchange.start()
         if self.input_ended and not flow.done and exchange is self.exchange:
             exchange.client_left()
@@ -244,8 +246,8 @@ class Downstream(Protocol):
     def _refuse(self, failure: Failure) -> None:
         """A head that cannot be read: answer, and go no further on this connection."""
         self.state = "exchange"
-        self._buffer = b""
-        self.exchange = exchange = self._front.exchange(self, None, self._front.seconds())
+        self.buffer = b""
+        self.exchange = exchange = self.front.exchange(self, None, self.front.seconds())
         exchange.start(failure)
 
     # For the exchange
@@ -273,33 +275,33 @@ class Downstream(Protocol):
             not keep
             or flow is None
             or not flow.done
-            or self._front.closing
-            or (self.input_ended and not self._buffer)
+            or self.front.closing
+            or (self.input_ended and not self.buffer)
         ):
-            if flow is not None and flow.done and not self._buffer:
+            if flow is not None and flow.done and not self.buffer:
                 self.close()
             else:
                 self._linger()
             return
-        front = self._front
+        front = self.front
         self.state = "idle"
         self.deadline = front.seconds() + front.times.idle
         if self._ahead_paused:
             self._ahead_paused = False
             self.transport.resumeProducing()
-        if self._buffer:
+        if self.buffer:
             self._next()
 
     @property
     def closing(self) -> bool:
         """Whether this exchange is the connection's last: the gateway is about to end."""
-        return self._front.closing
+        return self.front.closing
 
     def close(self) -> None:
         """Close when what was written is sent."""
         self.state = "lingering"
         self._unsent = -1
-        self.deadline = self._front.seconds() + LINGER_SECONDS
+        self.deadline = self.front.seconds() + LINGER_SECONDS
         self.transport.loseConnection()
 
     def abort(self) -> None:
@@ -310,9 +312,9 @@ class Downstream(Protocol):
 
     def _linger(self) -> None:
         self.state = "lingering"
-        self._buffer = b""
+        self.buffer = b""
         self._unsent = -1
-        self.deadline = self._front.seconds() + LINGER_SECONDS
+        self.deadline = self.front.seconds() + LINGER_SECONDS
         if self.scheme == b"https" or self.input_ended:
             # TLS half-closes by itself: it says that it ends and waits for the same word, and
             # below it a half-close would cut the answer off
@@ -338,7 +340,7 @@ class Downstream(Protocol):
             self.close()
         elif self.state == "head":
             self._refuse(Failure("downstream", Reason.REQUEST_TIMEOUT, "the head did not end"))
-        elif now >= self._ends:
+        elif now >= self.ends:
             self.deadline = NEVER
             self.exchange.fail(
                 Failure("internal", Reason.UPSTREAM_TIMEOUT, "the exchange took too long")
@@ -349,7 +351,7 @@ class Downstream(Protocol):
     def _judge_rate(self, now: float) -> None:
         flow = self.flow
         assert flow is not None
-        times = self._front.times
+        times = self.front.times
         least = times.body_rate * times.body_grace
         if flow.wanted and flow.received - self._window < least:
             self.deadline = NEVER
@@ -361,7 +363,7 @@ class Downstream(Protocol):
                 )
             )
         else:
-            self._window_begins(min(now + times.body_grace, self._ends))
+            self._window_begins(min(now + times.body_grace, self.ends))
 
     def _backlog(self) -> int:
         """Octets that the client has not taken yet, ours and the kernel's."""
@@ -378,7 +380,7 @@ class Downstream(Protocol):
         if waits != self._unsent:
             self._unsent = waits
             self._stalled_since = now
-        return now - self._stalled_since >= self._front.times.stalled
+        return now - self._stalled_since >= self.front.times.stalled
 
     def __repr__(self) -> str:
         return f"<Downstream {self.peer} {self.state}>"
@@ -403,6 +405,7 @@ class Front(Factory):
         self.exchange = exchange
         self.seconds = deadlines.seconds
         self.closing = False
+        self.short: Any = None  # a `soapgate.edge.fastpath.ShortWay`; None: there is none
         self.open: set[Downstream] = set()
         self._deadlines = deadlines
         self._metrics = metrics or Metrics()

@@ -51,7 +51,9 @@ class Endings(Steps):
     _place: Dialer | None = None  # whose maxconn we count against
     _said: Asked = None  # type: ignore[assignment]  # set by _accept
     _scanned: Scanned | None = None
-    _seen, _tried = None, False  # what a known shape said; whether it was asked already
+    _seen: Scanned | None = None  # what a known shape said;
+    _tried = False  # whether it was asked already
+    _turn: Route | None = None  # whom the policy has chosen already
     _news = False  # whether the response issued an id
     _stage = "accept"
     _upstream: UpstreamConnection | None = None

@@ -141,6 +141,7 @@ class ExchangeLog:
         self._size = 0
         self._second = -1
         self._stamp = ""
+        self.silent = self._shape is None  # nobody needs to make a record
 
     def record(self, x: ExchangeRecord) -> None:
         """Add the line of a finished exchange."""

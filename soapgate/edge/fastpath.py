@@ -1,205 +1,422 @@
 """The short way of an ordinary exchange: what is known already is not worked out again.
 
 Most requests on a busy gateway bring nothing new: a head that was read before, an envelope of a
-known shape, one id, pinned to a backend that is ready and has an idle connection, and an answer
-that is all there and issues nothing. Then every step of the story (`soapgate.edge.proxy`) takes
-its first branch, and this file takes those branches in one go, up and down, without a coroutine.
+known shape, ids that are pinned to one backend that is ready, or none at all, an idle connection
+there, and an answer that is all there and issues nothing. Then every step of the story
+(`soapgate.edge.proxy`) takes its first branch, and this file takes those branches in one go, up
+(`ShortWay.go`) and down (`Ride.answer`), without a coroutine, and without the objects that a story
+needs to be told.
 
-The one rule: it does what the story would do, or nothing. `_go` and `_answer` first look, without
-any effect, whether all is ordinary; if anything is not, the story tells the exchange: from its
-beginning, or, with the request on its way, from the reply on. So a rule of routing, retries,
+The one rule: it does what the story would do, or nothing. Both ways first look, without any effect,
+whether all is ordinary; if anything is not, the story tells the exchange: from its beginning or,
+with the request on its way, from the reply on (`Ride.story`). So a rule of routing, retries,
 faults, time-outs and ends is written once, there. That both ways agree is tested, byte for byte,
-over the same conversations (tests/edge/test_fastpath.py).
+over the same conversations (tests/edge/test_fastpath.py). The only choice that cannot be looked at
+without making it, a policy's turn, is handed on to the story when something comes up behind it.
 
-The alternative, a leaner story, was tried first: its branches are what costs.
+The alternatives, a leaner story and an `Exchange` that skips its steps, were tried first: the
+branches of the one and the attributes of the other are what costs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from soapgate.core.errors import Failure, StoreError
-from soapgate.core.naming import ASKING
-from soapgate.core.routing import settled
-from soapgate.core.scanned import Found
-from soapgate.edge.desk import Asked, plain, silent
+from twisted.logger import Logger
+
+from soapgate.core.errors import StoreError
+from soapgate.core.routing import Identity, Route, settled
+from soapgate.core.scanned import Found, Scanned
+from soapgate.edge.deadlines import NEVER
+from soapgate.edge.desk import Asked, Desk, Service, plain, silent
+from soapgate.edge.downstream import Downstream
+from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.flow import Whole
-from soapgate.edge.hops import last_hop
-from soapgate.edge.http11 import ResponseHead
+from soapgate.edge.framing import Length
+from soapgate.edge.http11 import RequestHead, ResponseHead
 from soapgate.edge.proxy import GATEWAY_ERRORS, Exchange
-from soapgate.edge.turn import send
+from soapgate.edge.turn import send, send_message
+from soapgate.edge.upstream import UpstreamConnection
+
+_log = Logger()
+
+_new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function more
+_NOBODY: tuple[Identity, ...] = ()
 
 
-class FastExchange(Exchange):
-    """An `Exchange` that goes the short way while it can."""
+class ShortWay:
+    """What all exchanges that go the short way share. The counts are those that every one of them
+    adds to; `settle` hands them to the metrics."""
 
-    _short = False  # the request went up the short way, and nobody has told the rest yet
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.seconds: Callable[[], float] = desk.seconds
+        self.logs = not desk.log.silent
+        self.went = 0  # requests that went up
+        self.came = 0  # responses that went down
+        self.read = 0  # octets of the messages on both sides
+        self.sent = 0
+        self.upstream_read = 0
+        self.upstream_sent = 0
 
-    def start(self, failure: Failure | None = None) -> None:
-        """Begin; with `failure` only to refuse."""
-        said: Asked | None
-        if failure is None:
-            self._flow = flow = self._downstream.flow  # type: ignore[assignment]
-            said = self._head.notes.get("asked")
-            try:
-                if (
-                    type(flow) is Whole
-                    and said is not None
-                    and said.fast
-                    and said.tables is self._desk.tables
-                    and self._go(said, flow)
-                ):
-                    return
-            except StoreError:
-                pass  # nothing was done yet: the story meets it, and knows what to say
-            except Exception as error:
-                self._broke(error)
-                return
-        super().start(failure)
+    def settle(self) -> None:
+        """Add to the metrics what was counted since the last time."""
+        metrics = self.desk.metrics
+        went, came = self.went, self.came
+        metrics.requests += went
+        metrics.routed_requests += went
+        metrics.responses += came
+        metrics.routed_responses += came
+        metrics.fast += came
+        metrics.downstream_read += self.read
+        metrics.downstream_sent += self.sent
+        metrics.upstream_read += self.upstream_read
+        metrics.upstream_sent += self.upstream_sent
+        self.went = self.came = 0
+        self.read = self.sent = self.upstream_read = self.upstream_sent = 0
 
-    def _go(self, said: Asked, flow: Whole) -> bool:
-        """Send the request up, if all about it is ordinary."""
-        service, body, found = said.service, flow.body, said.found
-        assert service is not None
-        scanned = None
-        if said.envelope and body:
-            self._tried = True
-            self._seen = scanned = service.request_shapes.scan(body, said.action)
-            if scanned is None:
-                return False
-            if scanned.found:
-                found = [*found, *scanned.found] if found else scanned.found  # type: ignore[assignment]
-        if len(found) != 1 or found[0].use not in ASKING or len(body) > service.max_body > 0:
+    def go(self, downstream: Downstream, data: bytes) -> bool:
+        """Serve what came first on an idle connection; False if its head is not known. Never
+        raises."""
+        taken = downstream.front.known.take(data)
+        if taken is None:
             return False
-        identity = service.affinity.settled(found[0], self._now)
-        route = settled(identity, service.pool) if identity is not None else None
-        if identity is None or route is None:
-            return False
-        dialer = service.dialers[route.backend]
-        upstream = dialer.take()
-        if upstream is None:
-            return False
-        if not dialer.member.enter():  # another process was quicker
-            dialer.put(upstream)
-            return False
-        # nothing is in the way any more
-        desk, head, downstream, record = self._desk, self._head, self._downstream, self._record
-        metrics = desk.metrics
-        metrics.requests += 1
-        metrics.routed_requests += 1
-        record.target = head.target
-        record.method = said.method
-        record.action = said.action
-        record.service = service.name
-        if scanned is not None:
-            record.scan = scanned.outcome
-            metrics.scan("request", scanned.outcome)
-            self._scanned = scanned
-        record.profile, record.key = identity.profile, identity.key
-        record.route, record.reason, record.backend = "pinned", route.reason, route.backend
-        record.decided = record.dialled = record.connected = now = desk.seconds()
-        record.tries = 1
-        self._said, self._found = said, found
-        self._identities, self._identity, self._route = (identity,), identity, route
-        self._place, self._upstream = dialer, upstream
-        self._stage = "reply"
-        self._short = True
-        upstream.begin(self, head.method, flow, now)
-        peer, scheme = downstream.peer_bytes, downstream.scheme
-        upstream.write(b"".join((head.forward, said.traces(head, peer, scheme), *flow.take())))
+        head, end = taken
+        ride = Ride()
+        try:
+            if self._goes(ride, downstream, head, data, end):
+                return True
+        except StoreError:
+            pass  # nothing was done yet: the story meets it, and knows what to say
+        except Exception as error:
+            if ride.place is not None:  # bytes may have gone up
+                ride.story().fail(error)
+                return True
+            _log.failure("a defect on the short way, and so the long one is taken")
+        downstream.begin(head, end, data[end:], ride)
         return True
 
-    def _answer(self, reply: ResponseHead) -> bool:
-        """Send the response down, if all about it is ordinary."""
-        upstream, said, downstream = self._upstream, self._said, self._downstream
-        service = said.service
-        assert upstream is not None
-        assert service is not None
-        flow, watch = upstream.flow, service.plan.response
+    def _goes(
+        self, ride: Ride, downstream: Downstream, head: RequestHead, data: bytes, end: int
+    ) -> bool:
+        """Send the request up, if all about it is ordinary."""
+        framing = head.framing
+        said: Asked | None = head.notes.get("asked")
         if (
-            type(flow) is not Whole
-            or not reply.keep_alive
-            or downstream.closing
-            or reply.status in GATEWAY_ERRORS
-            or not silent(reply, watch)
+            said is None
+            or not said.fast
+            or said.tables is not self.desk.tables
+            or type(framing) is not Length
         ):
             return False
-        head, chunked, keep = last_hop(self._head, reply, keep=True)
-        if chunked or not keep:
+        size = len(data) - end
+        service = said.service
+        if framing.size != size or service is None or size > service.max_body > 0:
             return False
-        body = flow.body
-        desk, record = self._desk, self._record
-        metrics = desk.metrics
-        if body and watch.needs_envelope:
-            if not plain(reply):
-                return False
-            scanned = service.response_shapes.scan(body, said.action)
+        found: Sequence[Found] = said.found
+        scanned = None
+        if said.envelope and size:
+            ride.tried = True
+            ride.scanned = scanned = service.request_shapes.scan(data, said.action, end)
             if scanned is None:
                 return False
             if scanned.found:
-                if not self._echoes(scanned.found):
-                    return False
-                record.learned = len(scanned.found)
-            record.reply_scan = scanned.outcome
-            metrics.scan("response", scanned.outcome)
+                found = [*found, *scanned.found] if found else scanned.found
+        now = self.seconds()
+        if found:
+            identities = service.affinity.settled(found, now)
+            route = settled(identities, service.pool) if identities is not None else None
+            if route is None:
+                return False
+        else:
+            identities = _NOBODY
+            route = self._turn(service)
+            if route is None:
+                return False
+            ride.turn = route  # the policy has had its turn: whoever tells on keeps to it
+        assert identities is not None
+        place = service.dialers[route.backend]
+        upstream = place.take()
+        if upstream is None:
+            return False
+        if not place.member.enter():  # another process was quicker
+            place.put(upstream)
+            return False
         # nothing is in the way any more
-        self._short = False
-        if upstream.member.mark(True):
-            desk.flipped(service.pool, upstream.member)
-        metrics.responses += 1
-        record.answered = desk.seconds()
-        record.status = reply.status
-        self._answered = True
-        head += body
-        record.sent = len(head)
-        send(downstream.transport, head)
-        metrics.routed_responses += 1
-        metrics.fast += 1
-        self._let_go(keep=True)
-        self._finish(keep=True)
+        ride.place = place
+        ride.way = self
+        ride.downstream = downstream
+        ride.upstream = upstream
+        ride.head = head
+        ride.said = said
+        ride.service = service
+        ride.found = found
+        ride.identities = identities
+        ride.route = route
+        ride.data = data
+        ride.end = end
+        ride.started = now
+        downstream.state = "exchange"
+        downstream.exchange = ride
+        limit = downstream.front.times.exchange
+        if limit:
+            downstream.ends = downstream.deadline = now + limit
+        else:
+            downstream.ends = downstream.deadline = NEVER
+        upstream.exchange = ride
+        upstream.flow = None
+        upstream.deadline = now + place.times.response
+        self.went += 1
+        traces = said.traces(head, downstream.peer_bytes, downstream.scheme)
+        ride.written = send_message(upstream.transport, head.forward + traces, data, end)
+        return True
+
+    def _turn(self, service: Service) -> Route | None:
+        """Who gets a request that names no session, if somebody has a place at once."""
+        if service.cookie is not None:
+            return None
+        role = service.terms.role
+        pool = service.pool
+        candidates = pool.candidates(role)
+        if not candidates:
+            return None
+        chosen = pool.policy(role).select(candidates, b"")
+        route: Route = _new(Route, ("balanced", "no-id", chosen.name, None, 0, chosen.full))
+        return route
+
+
+class Ride:
+    """One exchange on the short way: its request has gone up, its answer is to come.
+
+    Both connections take it for an exchange. Whatever they tell it but an ordinary answer makes
+    it a story, which hears of it."""
+
+    __slots__ = (
+        "answered", "data", "downstream", "end", "found", "head", "identities", "learned", "place",
+        "route", "said", "scanned", "service", "started", "tried", "turn", "upstream", "way",
+        "written",
+    )  # fmt: skip
+
+    short = True
+
+    def __init__(self) -> None:
+        self.tried = False  # whether a known shape was asked for what is in the envelope,
+        self.scanned: Scanned | None = None  # and what it said
+        self.turn: Route | None = None  # what a policy decided
+        self.place: Any = None
+        self.learned = 0
+        self.written = 0
+        self.answered = False
+
+    def answer(self, data: bytes) -> bool:
+        """Send an ordinary answer down; False, with nothing done, for any other. Never raises."""
+        try:
+            return self._answers(data)
+        except Exception as error:
+            if not self.answered:
+                self.story().fail(error)
+            else:
+                _log.failure("an exchange failed behind its answer")
+                self.upstream.abort()
+                if self.place is not None:
+                    self.place.leave()
+                self.downstream.exchange = None
+                self.downstream.abort()
+            return True
+
+    def _answers(self, data: bytes) -> bool:
+        place = self.place
+        taken = place.known.take(data)
+        if taken is None:
+            return False
+        reply, end = taken
+        size = len(data) - end
+        framing = reply.framing
+        service, downstream = self.service, self.downstream
+        watch = service.plan.response
+        if type(framing) is not Length or framing.size != size or downstream.front.closing:
+            return False
+        calm = reply.notes.get("calm")
+        if calm is None or calm[0] is not watch:
+            reply.notes["calm"] = calm = (watch, *_calm(reply, watch))
+        if not calm[1]:
+            return False
+        scanned: Scanned | None = None
+        if size and watch.needs_envelope:
+            if not calm[2]:
+                return False
+            scanned = service.response_shapes.scan(data, self.said.action, end)
+            if scanned is None or (scanned.found and not self._echoes(scanned.found)):
+                return False
+        upstream, route = self.upstream, self.route
+        member = upstream.member
+        if (
+            route.identity is None
+            and service.addresses is not None
+            and service.addresses.may_show(member.name, self.head.method, reply.forward, data, end)
+        ):
+            return False
+        # nothing is in the way any more
+        self.answered = True
+        way = self.way
+        if member.mark(True):
+            way.desk.flipped(service.pool, member)
+        forward = reply.forward
+        body = end - 2  # with the empty line before it
+        if len(forward) == body and data.startswith(forward):  # the head as it came
+            sent = len(data)
+            send(downstream.transport, data)
+        else:
+            sent = len(forward) + 2 + size
+            send(downstream.transport, forward + data[body:])
+        now = way.seconds()
+        way.came += 1
+        way.read += len(self.data)
+        way.sent += sent
+        way.upstream_sent += self.written
+        way.upstream_read += len(data)
+        metrics = way.desk.metrics
+        if self.scanned is not None:
+            metrics.scan("request", self.scanned.outcome)
+        if scanned is not None:
+            metrics.scan("response", scanned.outcome)
+        metrics.exchange(service.name, route.kind, route.reason, now - self.started)
+        upstream.exchange = None
+        place.put(upstream)
+        self.place = None
+        place.leave()
+        if way.logs:
+            self._log(reply, scanned, sent, now)
+        front = downstream.front
+        if downstream.buffer or downstream.input_ended or downstream.state != "exchange":
+            downstream.flow = self._whole()
+            downstream.finished(keep=True)
+        else:
+            downstream.exchange = None
+            downstream.state = "idle"
+            downstream.deadline = now + front.times.idle
         return True
 
     def _echoes(self, shown: Sequence[Found]) -> bool:
-        """Whether a reply shows no id but the request's, so that there is nothing to learn."""
-        asked = self._found[0]
-        return all(
-            one.use == "learn" and one.id == asked.id and one.profile == asked.profile
-            for one in shown
-        )
+        """Whether a reply shows no ids but the request's, so that there is nothing to learn."""
+        for one in shown:
+            if one.use != "learn":
+                return False
+            for asked in self.found:
+                if asked.id == one.id and asked.profile == one.profile:
+                    break
+            else:
+                return False
+        self.learned = len(shown)
+        return True
+
+    def _whole(self) -> Whole:
+        flow = Whole(self.data[self.end :], self.end, surplus=False)
+        flow.take()
+        return flow
+
+    def _log(self, reply: ResponseHead, scanned: Scanned | None, sent: int, now: float) -> None:
+        record = ExchangeRecord()
+        record.client = self.downstream.peer
+        self._note(record)
+        record.answered = record.finished = now
+        record.status = reply.status
+        record.read = len(self.data)
+        record.sent = sent
+        record.learned = self.learned
+        if scanned is not None:
+            record.reply_scan = scanned.outcome
+        record.told = self.route, self.found, self.identities
+        self.way.desk.log.record(record)
+
+    def _note(self, record: ExchangeRecord) -> None:
+        """What is to be said of the request."""
+        said, route = self.said, self.route
+        record.target = self.head.target
+        record.method = said.method
+        record.action = said.action
+        record.service = self.service.name
+        if self.scanned is not None:
+            record.scan = self.scanned.outcome
+        identity = route.identity
+        if identity is not None:
+            record.profile, record.key = identity.profile, identity.key
+        record.route, record.reason, record.backend = route.kind, route.reason, route.backend
+        record.started = record.decided = record.dialled = record.connected = self.started
+        record.tries = 1
 
     # The rest of the story, where it is not ordinary
 
-    def _take_over(self) -> None:
-        self._short = False
-        pieces = [self._flow.body] if type(self._flow) is Whole and self._flow.body else []
-        assert self._said.service is not None
-        self._kept = pieces if self._flow.received <= self._said.service.keep else ()
-        self._run(self._story(self._upstream))
+    def story(self) -> Exchange:
+        """The same exchange as a story that waits for its reply."""
+        told = _Told(self.way.desk, self.downstream, self.head, self.started)
+        told.goes_on(self)
+        return told
+
+    def note(self, record: ExchangeRecord) -> None:
+        """Write what is known into the record of the story."""
+        self._note(record)
+        if self.scanned is not None:
+            self.way.desk.metrics.scan("request", self.scanned.outcome)
+
+    def whole(self) -> Whole:
+        """The request's body, which was taken."""
+        return self._whole()
 
     def resume(self, source: object, value: object) -> bool:
-        """Go on with what `source` brought; False if nobody waits for it."""
-        if self._short:
-            if source is not self._upstream:
-                return False
-            assert isinstance(value, ResponseHead)
-            try:
-                if self._answer(value):
-                    return True
-            except Exception as error:
-                self._short = False
-                self._broke(error)
-                return True
-            self._take_over()
-        return super().resume(source, value)
+        """Go on with what `source` brought."""
+        return self.story().resume(source, value)
 
     def fail(self, error: BaseException) -> None:
         """The answer will not come, or not in time."""
-        if self._short:
-            self._take_over()
-        super().fail(error)
+        self.story().fail(error)
 
     def client_left(self) -> None:
         """The client closed its connection: stop, keep the pin, blame no backend."""
-        if self._short:
-            self._take_over()
-        super().client_left()
+        self.story().client_left()
+
+    def upstream_lost(self, upstream: UpstreamConnection, why: str) -> None:
+        """The backend's connection ended before its response did."""
+        self.story().upstream_lost(upstream, why)
+
+
+class _Told(Exchange):
+    """An exchange whose beginning went the short way."""
+
+    def goes_on(self, ride: Ride) -> None:
+        downstream, upstream, service = ride.downstream, ride.upstream, ride.service
+        ride.note(self._record)
+        self._said, self._found = ride.said, ride.found
+        self._identities, self._route = ride.identities, ride.route
+        self._identity = ride.route.identity
+        self._scanned = ride.scanned
+        self._place, self._upstream = ride.place, upstream
+        self._stage = "reply"
+        self._flow = flow = ride.whole()
+        if flow.received and flow.received <= service.keep:
+            self._kept = [flow.body]
+        if downstream.exchange is ride:
+            downstream.exchange = self
+        downstream.flow = flow
+        connected = upstream.exchange is ride
+        deadline = upstream.deadline
+        upstream.begin(self, ride.head.method, flow, ride.started)
+        upstream.sent = True
+        upstream.written = ride.written
+        upstream.deadline = deadline
+        if not connected:
+            upstream.exchange = None
+        self._run(self._story(upstream))
+
+
+def _calm(reply: ResponseHead, watch: Any) -> tuple[bool, bool]:
+    """(whether nothing in the head asks for more than to be passed on, whether the body can be an
+    envelope in UTF-8 as it is)."""
+    calm = (
+        reply.status >= 200
+        and reply.status not in GATEWAY_ERRORS
+        and reply.keep_alive
+        and silent(reply, watch)
+    )
+    return calm, plain(reply)

@@ -98,6 +98,7 @@ class Metrics:
         self.workers = 1
         self.worker_restarts = 0
         self.pids: Callable[[], Iterable[int | str]] = this_process
+        self.settle: Callable[[], None] = nothing  # adds what is counted elsewhere meanwhile
         self.pins: Mapping[str, int] = {}
         self.scopes: set[str] = set()
         self.store: PinStore | None = None
@@ -176,6 +177,10 @@ class Metrics:
         return service, route, reason
 
 
+def nothing() -> None:
+    """There is nothing to add."""
+
+
 def this_process() -> tuple[str, ...]:
     """The processes of a gateway that is one."""
     return ("self",)
@@ -207,6 +212,7 @@ class Families(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every family, whether or not anything was counted in it."""
+        self._metrics.settle()
         yield from self._exchanges()
         yield from self._pins()
         yield from self._backends()

@@ -17,11 +17,12 @@ what arrived. Stores that answer at once never suspend it.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 from soapgate.core.errors import Failure, Reason
 from soapgate.core.plan import HttpFacts
 from soapgate.core.routing import Identity, Refusal, Route, route
-from soapgate.core.scanned import Found
+from soapgate.core.scanned import Found, Scanned
 from soapgate.edge.calls import note
 from soapgate.edge.desk import Service, asked
 from soapgate.edge.endings import Endings
@@ -37,10 +38,23 @@ _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))  # RFC 9110 9.2.1
 GATEWAY_ERRORS = frozenset((502, 503, 504))
 
 
+class Known(Protocol):
+    """What the short way had found out when it gave up: whether a known shape was asked and what
+    it said; whom the policy has chosen for a request without ids."""
+
+    tried: bool
+    scanned: Scanned | None
+    turn: Route | None
+
+
 class Exchange(Endings):
     """One request and its response."""
 
     # The story
+
+    def knows(self, known: Known) -> None:
+        """What was found out before the story begins."""
+        self._tried, self._seen, self._turn = known.tried, known.scanned, known.turn
 
     def start(self, failure: Failure | None = None) -> None:
         """Begin; with `failure` only to refuse."""
@@ -136,7 +150,8 @@ class Exchange(Endings):
             terms = service.terms
             if self._fresh:  # no backend has seen the session yet: its first message may move
                 terms = replace(terms, lost="redispatch")
-            decision = route(terms, self._identities, service.pool, self._excluded)
+            turn, self._turn = self._turn, None
+            decision = turn or route(terms, self._identities, service.pool, self._excluded)
             identity = self._identity = decision.identity
             if identity is not None:
                 record.profile, record.key = identity.profile, identity.key

@@ -200,6 +200,20 @@ class Addresses:
 
     # Without rewriting
 
+    def may_show(
+        self, backend: str, method: bytes, forward: bytes, body: bytes, start: int = 0
+    ) -> bool:
+        """Whether a response of `backend` may show its address and deserves a closer look;
+        `body`: the first piece of it, from `start` on."""
+        if self._of is not self._pool.members:
+            self._origins()
+        sought = self._needles.get(backend)
+        if sought is None:
+            return False  # a reload took it while it answered
+        if method == b"GET" or sought in forward:
+            return True
+        return body.find(sought, start, start + LOOKED_AT) >= 0
+
     def _look(
         self,
         head: RequestHead,
@@ -208,15 +222,11 @@ class Addresses:
         upstream: Answerer,
         pieces: list[bytes],
     ) -> None:
-        if self._of is not self._pool.members:
-            self._origins()
-        sought = self._needles.get(upstream.member.name)
-        if sought is None:
-            return  # a reload took it while it answered
-        asked = head.method == b"GET"
-        named = sought in reply.forward
-        if not asked and not named and (not pieces or pieces[0].find(sought, 0, LOOKED_AT) < 0):
+        name, first = upstream.member.name, pieces[0] if pieces else b""
+        if not self.may_show(name, head.method, reply.forward, first):
             return  # nearly always
+        sought, asked = self._needles[name], head.method == b"GET"
+        named = sought in reply.forward
 
         def shown(part: bytes) -> bool:
             public = self._public(head, client.scheme)

@@ -27,6 +27,7 @@ class Steps:
     """The base of what runs as a coroutine. A subclass calls `_run` and says in `_broke` what an
     exception means; nothing is ever raised into the loop."""
 
+    short = False  # no short way: see `soapgate.edge.fastpath`
     _coroutine: Coroutine[Any, Any, None] | None = None
     _waits_for: object = None
 

@@ -23,11 +23,12 @@ STATES = frozenset({"connections_downstream", "connections_upstream", "workers"}
 # labelled with a service, which a reload may take
 BY_SERVICE = frozenset({"exchanges", "leaks", "rewrites", "shapes"})
 # not sums: what the supervisor has itself
-OWN = frozenset({"pids", "pins", "pools", "scopes", "store"})
+OWN = frozenset({"pids", "pins", "pools", "scopes", "settle", "store"})
 
 
 def taken(metrics: Metrics) -> Counts:
     """All counts, as JSON can carry them."""
+    metrics.settle()
     counts: Counts = {}
     for name, value in vars(metrics).items():
         if name in OWN or name.startswith("_"):

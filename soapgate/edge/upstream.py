@@ -71,15 +71,15 @@ class UpstreamConnection(Protocol):
         self.sent = False  # whether a byte of the present request went out
         self.lost = False
         self.member = dialer.member
-        self._dialer = dialer
+        self.dialer = dialer
         self._ready: Ready | None = None  # who waits for the TLS handshake
         self._request: Flow | Whole | None = None
         self._asked = 0  # octets of its request that had come in when it was last looked at
         self.outlet: Outlet | None = None  # of a request whose body streams
-        self._written = 0  # octets of the present request, without what its outlet sent
-        self._exchange: Any = None
+        self.written = 0  # octets of the present request, without what its outlet sent
+        self.exchange: Any = None
         self._method = b""
-        self._buffer = b""
+        self.buffer = b""
         self._searched = 0
 
     # For the exchange
@@ -87,40 +87,40 @@ class UpstreamConnection(Protocol):
     def begin(self, exchange: Any, method: bytes, request: Flow | Whole, now: float) -> None:
         """Belong to an exchange from now on. The backend is the one to act, by answering or by
         reading the body of the `request`."""
-        self._exchange = exchange
+        self.exchange = exchange
         self._method = method
         self._request = request
         self._asked = request.received
         self.flow = None
         self.outlet = None
         self.sent = False
-        self.deadline = now + self._dialer.times.response
+        self.deadline = now + self.dialer.times.response
 
     def write(self, data: bytes) -> None:
         """Send the request's head with what is at hand of its body."""
         self.sent = True
-        self._written = len(data)
+        self.written = len(data)
         send(self.transport, data)
 
     def release(self, *, keep: bool) -> None:
         """The exchange is done with it."""
         flow, self.flow = self.flow, None
-        self._exchange = self._request = None
-        metrics = self._dialer.metrics
+        self.exchange = self._request = None
+        metrics = self.dialer.metrics
         if self.sent:
             streamed = self.outlet.sent if self.outlet is not None else 0
-            metrics.upstream_sent += self._written + streamed
+            metrics.upstream_sent += self.written + streamed
         if flow is not None:
             metrics.upstream_read += flow.head + flow.received
         whole = flow is not None and flow.done and not flow.surplus
-        if keep and whole and not self.lost and not self._buffer:
-            self._dialer.put(self)
+        if keep and whole and not self.lost and not self.buffer:
+            self.dialer.put(self)
         else:
             self.abort()
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
-        self._exchange = self._request = None
+        self.exchange = self._request = None
         self.deadline = NEVER
         if not self.lost:
             self.transport.abortConnection()
@@ -159,25 +159,29 @@ class UpstreamConnection(Protocol):
             self._ready = None
             self.deadline = NEVER
             if not ready(self, ""):
-                self._dialer.put(self)
+                self.dialer.put(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the backend."""
-        exchange = self._exchange
+        exchange = self.exchange
         if exchange is None:
             # nobody asked: what it means cannot be known, so the connection is of no use
-            self._dialer.forget(self)
+            self.dialer.forget(self)
             self.abort()
             return
         try:
             flow = self.flow
+            if exchange.short:
+                if not self.buffer and exchange.answer(data):
+                    return
+                exchange = exchange.story()
             if flow is None:
-                self._head(exchange, self._buffer + data if self._buffer else data)
+                self._head(exchange, self.buffer + data if self.buffer else data)
                 return
             if flow.done:
                 flow.surplus = True  # it speaks unasked: nobody may use it after this exchange
                 return
-            self.deadline = self._dialer.seconds() + self._dialer.times.response_idle
+            self.deadline = self.dialer.seconds() + self.dialer.times.response_idle
             flow.feed(data)
             if flow.done and flow is self.flow:  # else its exchange ended with it
                 self.deadline = NEVER
@@ -186,26 +190,26 @@ class UpstreamConnection(Protocol):
             exchange.fail(Failure("upstream", reason, failure.detail))
 
     def _head(self, exchange: Any, data: bytes) -> None:
-        dialer = self._dialer
+        dialer = self.dialer
         while True:
             method = self._method
             taken = dialer.known.take(data) if method != b"HEAD" else None
             if taken is None:
                 end = find_head(data, self._searched, dialer.limits)
                 if not end:
-                    self._buffer, self._searched = data, len(data)
+                    self.buffer, self._searched = data, len(data)
                     return
                 if method == b"HEAD":
                     taken = parse_response_head(data[:end], method, dialer.limits), end
                 else:
                     taken = dialer.known.learn(data[:end]), end
-            self._buffer, self._searched = b"", 0
+            self.buffer, self._searched = b"", 0
             head, end = taken
             data = data[end:]
             if head.status >= 200:
                 break
             exchange.interim(head)
-            if not data or self._exchange is not exchange:
+            if not data or self.exchange is not exchange:
                 return
         framing = head.framing
         if type(framing) is Length and len(data) >= framing.size:
@@ -225,11 +229,11 @@ class UpstreamConnection(Protocol):
         """The connection is gone, well or not."""
         self.lost = True
         self.deadline = NEVER
-        self._dialer.forget(self)
+        self.dialer.forget(self)
         ready, self._ready = self._ready, None
         if ready is not None:
             ready(None, f"TLS handshake: {reason.value}")
-        exchange, self._exchange = self._exchange, None
+        exchange, self.exchange = self.exchange, None
         if exchange is None:
             return
         flow = self.flow
@@ -243,22 +247,22 @@ class UpstreamConnection(Protocol):
 
     def overdue(self, now: float) -> None:
         """From the sweep."""
-        exchange = self._exchange
+        exchange = self.exchange
         if exchange is None:
-            self._dialer.forget(self)
+            self.dialer.forget(self)
             self.abort()
         elif self.flow is None:
             if self._is_asked():
-                self.deadline = now + self._dialer.times.response
+                self.deadline = now + self.dialer.times.response
                 return
             self.deadline = NEVER
             exchange.fail(Failure("upstream", Reason.UPSTREAM_TIMEOUT, "no response head"))
         elif self.flow.paused:
             # not the backend: the client takes nothing; that is its own deadline's business
-            self.deadline = now + self._dialer.times.response_idle
+            self.deadline = now + self.dialer.times.response_idle
             exchange.downstream_stalled()
-        elif self.flow.moved + self._dialer.times.response_idle > now:
-            self.deadline = self.flow.moved + self._dialer.times.response_idle
+        elif self.flow.moved + self.dialer.times.response_idle > now:
+            self.deadline = self.flow.moved + self.dialer.times.response_idle
         else:
             self.deadline = NEVER
             exchange.fail(Failure("upstream", Reason.UPSTREAM_TIMEOUT, "the response stopped"))
@@ -274,8 +278,8 @@ class UpstreamConnection(Protocol):
         return request.received != before or not (request.done or request.paused)
 
     def __repr__(self) -> str:
-        state = "lost" if self.lost else "busy" if self._exchange else "idle"
-        return f"<UpstreamConnection to {self._dialer.member.name}, {state}>"
+        state = "lost" if self.lost else "busy" if self.exchange else "idle"
+        return f"<UpstreamConnection to {self.dialer.member.name}, {state}>"
 
 
 class Dialer:

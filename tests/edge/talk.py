@@ -31,7 +31,7 @@ from soapgate.edge.deadlines import Deadlines
 from soapgate.edge.desk import Desk, Service
 from soapgate.edge.downstream import DownstreamTimes, Front
 from soapgate.edge.exchangelog import ExchangeLog, ExchangeRecord
-from soapgate.edge.fastpath import FastExchange
+from soapgate.edge.fastpath import ShortWay
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.proxy import Exchange
@@ -160,6 +160,7 @@ class Lines(ExchangeLog):
 
     def __init__(self) -> None:
         super().__init__(lambda data: None, "none")
+        self.silent = False
         self.records: list[ExchangeRecord] = []
 
     def record(self, x: ExchangeRecord) -> None:
@@ -183,7 +184,7 @@ class Talk:
         health: Health | None = None,
         most: int = 0,
         keep_ended: float = 0.0,
-        exchange: type[Exchange] = FastExchange,
+        fast: bool = True,
         addresses: Mapping[str, Any] | None = None,
         **service: Any,
     ) -> None:
@@ -253,13 +254,16 @@ class Talk:
             lambda pool, member: self.flips.append(member.name),
         )
         self.front = Front(
-            partial(exchange, self.desk),
+            partial(Exchange, self.desk),
             self.deadlines,
             times or DownstreamTimes(),
             HeadLimits(),
             most,
             self.metrics,
         )
+        if fast:
+            self.front.short = ShortWay(self.desk)
+            self.metrics.settle = self.front.short.settle
         self._dialled = 0
         self._peers: list[Peer] = []
         self.client = self.connect()

@@ -105,7 +105,7 @@ def test_a_head_past_its_bounds_is_refused_while_it_comes() -> None:
     for _ in range(40):
         talk.client.says(b"A: " + b"b" * 1000 + b"\r\n")
     assert talk.client.heard().startswith(b"HTTP/1.1 431 ")
-    assert len(talk.client.protocol._buffer) == 0
+    assert len(talk.client.protocol.buffer) == 0
 
 
 def test_what_follows_a_refused_head_is_not_read_as_a_request() -> None:

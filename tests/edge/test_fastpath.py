@@ -17,7 +17,7 @@ from soapgate.core.errors import StoreError
 from soapgate.core.routing import Terms
 from soapgate.core.shapes import PRICE, SIGHTINGS
 from soapgate.edge import fastpath
-from soapgate.edge.fastpath import FastExchange
+from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.proxy import Exchange
 from soapgate.stores.memory import MemoryStore
 
@@ -100,10 +100,10 @@ RESPONSES = {
 }
 
 
-def warm(exchange: type[Exchange], **options: Any) -> Talk:
+def warm(fast: bool = True, **options: Any) -> Talk:
     """A gateway that has seen all of the ordinary, with a pinned session on each backend."""
     profiles = options.pop("profiles", {"shop": CLIENT_MADE, "cookies": COOKIES})
-    talk = Talk(profiles=profiles, exchange=exchange, **options)
+    talk = Talk(profiles=profiles, fast=fast, **options)
     for shapes in (talk.service.request_shapes, talk.service.response_shapes):
         shapes._credit = 4 * PRICE  # as after a hundred exchanges
     for _ in range(SIGHTINGS + 1):
@@ -115,17 +115,18 @@ def warm(exchange: type[Exchange], **options: Any) -> Talk:
 
 def told(talk: Talk) -> dict[str, object]:
     """All that can be seen of a gateway."""
+    talk.metrics.settle()
     metrics = {
         name: value
         for name, value in vars(talk.metrics).items()
-        if name not in ("_registry", "store", "pools", "durations", "fast", "pids")
+        if name not in ("_registry", "store", "pools", "durations", "fast", "pids", "settle")
     }
     pins = talk.store._pins
     return {
         "client": (talk.client.wire.value(), talk.client.wire.ended),
         "backends": [(p.name, p.wire.value(), p.wire.ended) for p in talk._peers],
         "dials": talk.dials,
-        "records": [{**vars(record), "told": record.sticky} for record in talk.log.records],
+        "records": [_said(record) for record in talk.log.records],
         "metrics": metrics,
         "durations": {k: (d.total, d.counts) for k, d in talk.metrics.durations.items()},
         "events": talk.affinity.events,
@@ -134,6 +135,11 @@ def told(talk: Talk) -> dict[str, object]:
         "flips": talk.flips,
         "state": (repr(talk.client.protocol), talk.client.protocol.deadline),
     }
+
+
+def _said(record: ExchangeRecord) -> dict[str, object]:
+    names = ExchangeRecord.__annotations__
+    return {**{name: getattr(record, name) for name in names}, "told": record.sticky}
 
 
 def waiting(talk: Talk) -> list[Peer]:
@@ -154,8 +160,8 @@ def answered(talk: Talk, response: bytes) -> None:
 def both(play: Callable[[Talk], None], **options: Any) -> Iterator[Talk]:
     """Hold the conversation with either gateway; all that can be seen must be the same."""
     talks = []
-    for exchange in (FastExchange, Exchange):
-        talk = warm(exchange, **options)
+    for fast in (True, False):
+        talk = warm(fast, **options)
         play(talk)
         talks.append(talk)
     assert told(talks[0]) == told(talks[1])
@@ -331,48 +337,90 @@ def test_both_ways_hold_a_service_to_its_bound() -> None:
     both(play, max_body=1000)
 
 
-def test_the_ordinary_goes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    talk = warm(FastExchange)
+@pytest.fixture
+def no_story(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From when it is called on, nothing may be told as a story."""
 
     async def story(self: Exchange, upstream: object = None) -> None:
         raise AssertionError("the long way")
 
-    monkeypatch.setattr(Exchange, "_story", story)
+    return lambda: monkeypatch.setattr(Exchange, "_story", story)
+
+
+def test_the_ordinary_goes_the_short_way(no_story: Callable[[], None]) -> None:
+    talk = warm()
+    no_story()
     for session in ("mine", "yours"):
         talk.serve(post(envelope(session)), ANSWER)
         assert talk.last.route == "pinned"
         assert talk.last.status == 200
 
 
-def test_a_reply_that_shows_the_id_again_goes_the_short_way(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    talk = warm(FastExchange, profiles={"shop": {**PROFILE, "bind": PROFILE["lookup"]}})
+def test_a_reply_that_shows_the_id_again_goes_the_short_way(no_story: Callable[[], None]) -> None:
+    talk = warm(profiles={"shop": {**PROFILE, "bind": PROFILE["lookup"]}})
     echo = ok(envelope("mine"))
     for _ in range(SIGHTINGS + 1):
         talk.serve(ORDINARY, echo)
-
-    async def story(self: Exchange, upstream: object = None) -> None:
-        raise AssertionError("the long way")
-
-    monkeypatch.setattr(Exchange, "_story", story)
+    no_story()
     talk.serve(ORDINARY, echo)
     assert (talk.last.status, talk.last.learned) == (200, 1)
 
 
-def test_a_cookie_alone_goes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cookie_alone_goes_the_short_way(no_story: Callable[[], None]) -> None:
     profiles = {"shop": PROFILE, "cookies": COOKIES}
-    talk = warm(FastExchange, profiles=profiles)
+    talk = warm(profiles=profiles)
     request = post(envelope(), b"Cookie: sid=abc")
     for _ in range(SIGHTINGS + 1):
         talk.serve(request, ok(envelope(), b"Set-Cookie: sid=abc"))
-
-    async def story(self: Exchange, upstream: object = None) -> None:
-        raise AssertionError("the long way")
-
-    monkeypatch.setattr(Exchange, "_story", story)
+    no_story()
     talk.serve(request, ANSWER)
     assert talk.last.route == "pinned"
+
+
+def test_a_request_without_ids_goes_the_short_way(no_story: Callable[[], None]) -> None:
+    talk = warm()
+    for _ in range(2 * (SIGHTINGS + 1)):
+        talk.serve(post(envelope()), ANSWER)
+    no_story()
+    backends = {talk.serve(post(envelope()), ANSWER).name for _ in range(2)}
+    assert backends == {"b1", "b2"}
+    assert (talk.last.route, talk.last.reason, talk.last.status) == ("balanced", "no-id", 200)
+
+
+def test_several_ids_of_one_session_go_the_short_way(no_story: Callable[[], None]) -> None:
+    talk = warm()
+    request = post(envelope("mine"), b"Cookie: sid=abc")
+    for _ in range(SIGHTINGS + 1):
+        talk.serve(request, ok(envelope(), b"Set-Cookie: sid=abc"))
+    no_story()
+    talk.serve(request, ANSWER)
+    assert (talk.last.route, talk.last.profile, talk.last.status) == ("pinned", "shop", 200)
+
+
+@pytest.mark.parametrize(
+    "policy", ["round_robin", "weighted_round_robin", "least_requests", "hash"]
+)
+def test_both_ways_ask_a_policy_once(policy: str) -> None:
+    def play(talk: Talk) -> None:
+        for n in range(8):
+            talk.client.says(post(envelope()))
+            answered(talk, ANSWER)
+            if n == 3:
+                drop_idle(talk)
+
+    fast, _ = both(play, policy=policy)
+    assert over(fast) == []
+
+
+@pytest.mark.parametrize("shown", [b"http://10.0.0.1/", b"nothing"])
+def test_both_ways_see_a_leak_in_the_answer_to_a_request_without_ids(shown: bytes) -> None:
+    def play(talk: Talk) -> None:
+        for _ in range(2 * (SIGHTINGS + 1)):
+            talk.client.says(post(envelope()))
+            answered(talk, ok(envelope("", f"<s:at>{shown.decode()}</s:at>")))
+
+    fast, _ = both(play, addresses={})
+    assert bool(fast.metrics.leaks) is (b"http" in shown)
 
 
 def test_a_store_that_fails_is_met_by_the_story() -> None:
@@ -387,7 +435,7 @@ def test_a_store_that_fails_is_met_by_the_story() -> None:
 
         broken = False
 
-    talk = warm(FastExchange, store=Broken(secret=b"s" * 32))
+    talk = warm(store=Broken(secret=b"s" * 32))
     talk.store.broken = True
     talk.client.says(ORDINARY)
     assert b" 503 " in talk.client.heard()
@@ -395,20 +443,39 @@ def test_a_store_that_fails_is_met_by_the_story() -> None:
     assert over(talk) == []
 
 
-def test_a_defect_on_the_short_way_costs_one_exchange(
+def broken(*arguments: object) -> None:
+    raise ZeroDivisionError
+
+
+def test_a_defect_before_anything_was_done_costs_nothing(
     monkeypatch: pytest.MonkeyPatch, said: Any
 ) -> None:
-    talk = warm(FastExchange)
-
-    def broken(*arguments: object) -> None:
-        raise ZeroDivisionError
-
+    talk = warm()
     with monkeypatch.context() as patched:
-        patched.setattr(fastpath, "last_hop", broken)
+        patched.setattr(fastpath, "settled", broken)
         talk.client.says(ORDINARY)
         answered(talk, ANSWER)
-    assert b" 500 " in talk.client.heard()
-    assert talk.last.route == "refused"
+    assert b" 200 " in talk.client.heard()
+    assert over(talk) == []
+
+
+@pytest.mark.parametrize("name", ["send_message", "_calm", "send"])
+def test_a_defect_on_the_short_way_costs_one_exchange(
+    name: str, monkeypatch: pytest.MonkeyPatch, said: Any
+) -> None:
+    talk = warm()
+    for dialer in talk.dialers.values():  # what is known of the heads, but not the heads
+        for known in dialer.known._known.values():
+            known.head.notes.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(fastpath, name, broken)
+        talk.client.says(ORDINARY)
+        answered(talk, ANSWER)
+    if name == "send":  # the answer was on its way
+        assert talk.client.wire.ended == "aborted"
+    else:
+        assert b" 500 " in talk.client.heard()
+        assert talk.last.route == "refused"
     talk.serve(ORDINARY, ANSWER, talk.connect())
     assert talk.last.status == 200
     assert over(talk) == []

@@ -79,6 +79,8 @@ class Server:
 class Asker:
     """An exchange, as far as a connection knows it."""
 
+    short = False
+
     def __init__(self) -> None:
         self.connection: UpstreamConnection | None = None
         self.why = ""
