@@ -3,10 +3,10 @@
 A *shape* is the markup of a message up to its Body's first child: every byte of it but some texts
 and attribute values, the *holes*. A message of a known shape is not parsed; its ids are cut out.
 
-Why that is sound. A shape is made from a message that the scanner has parsed strictly. Its regular
-expression has every other byte literally, namespace declarations included, and lets a hole hold
-only printable ASCII without `<`, `&`, `]` and (in an attribute) its quote: bytes that cannot begin
-or end anything in XML 1.0. So whatever matches is well-formed as far as it goes and has the same
+Why that is sound. A shape is made from a message that the scanner has parsed strictly. Its mould
+(`soapgate.core.markup`) has every other byte literally, namespace declarations included, and lets a
+hole hold only printable ASCII without `<`, `&`, `]` and (in an attribute) its quote: bytes that
+cannot begin or end anything in XML 1.0. So whatever matches is well-formed as far as it goes and has the same
 tree, with other values in the holes. What the Watch makes of that tree may depend on a value in
 three ways only: it is an id; a predicate, a role or an action marker compares it; it is a
 reference. Values that are compared (`Watch.consulted`) are no holes, and a message with references
@@ -28,11 +28,12 @@ that were not served, so that a client who varies its markup on purpose gains no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from soapgate.core.envelope import SoapVersion
 from soapgate.core.errors import Failure
+from soapgate.core.markup import PREFIX_BYTES, Hole, Mould, Unfit, literals, split
 from soapgate.core.scanned import Found, Outcome, ScanLimits, Scanned, Use, Watch
 from soapgate.core.scanner import Scanner
 from soapgate.core.values import Finish, Unreadable
@@ -40,40 +41,18 @@ from soapgate.core.values import Finish, Unreadable
 SHAPES = 128  # of one Watch: stacks of its clients times their headers; a large one takes 100 KB
 SIBLINGS = 8  # shapes tried for one Envelope start tag
 LOOKS = 256  # first children remembered for one shape: the operations of a service
-PREFIX_BYTES = 16 * 1024  # a longer prefix makes no shape: compiling it would cost milliseconds
 SIGHTINGS = 3  # how often markup is seen before a shape is made of it
 CANDIDATES = 1024  # signatures that are counted meanwhile
 BARREN = 64  # messages in a row that fit no shape, after which shapes are tried
 SELDOM = 8  # only for every so many, until one fits: trying costs as well
 PRICE = 32  # scans that earn the making of one shape
 
-_NAME = rb"[A-Za-z_][A-Za-z0-9._-]*(?::[A-Za-z_][A-Za-z0-9._-]*)?"
-_START = re.compile(rb"<(%b)((?:\s+%b\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))*)\s*(/?)>" % (_NAME, _NAME))
-_ATTRIBUTE = re.compile(rb"(\s+)(%b)(\s*=\s*)([\"'])(.*?)\4" % _NAME, re.DOTALL)
 _VALUES = re.compile(rb"\"[^\"<]*\"|'[^'<]*'|(?<=>)[^<]+")
-_END = re.compile(rb"</%b\s*>" % _NAME)
-_DECLARATION = re.compile(rb"<\?xml[^?>]*\?>")
-_TEXT = rb"[\t\n\x20-\x25\x27-\x3b\x3d-\x5c\x5e-\x7e]"
-_IN_QUOTES = {
-    b'"': rb"[\x20\x21\x23-\x25\x27-\x3b\x3d-\x5c\x5e-\x7e]",
-    b"'": rb"[\x20-\x25\x28-\x3b\x3d-\x5c\x5e-\x7e]",
-}
 _MARK = "soapgate-hole-%d-"
 _MARKED = re.compile(r"soapgate-hole-(\d+)-")
 
 
 _new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function more
-
-
-class _Unfit(Exception):
-    """No shape can be made of this message."""
-
-
-class _Hole(NamedTuple):
-    """A varying value: the class of bytes it may have."""
-
-    allowed: bytes
-    value: bytes
 
 
 class _Cut(NamedTuple):
@@ -114,16 +93,27 @@ class ShapedWatch(Watch, Protocol):
         """What is done to them, by profile, use and location. It may raise Unreadable."""
 
 
-class _Shape(NamedTuple):
+class _Shape:
     """What is known of one markup. `looks`: the bytes from the Body's start tag to the end of its
     first child's (or of the Body's end tag) -> what is to be said but for ids."""
 
-    match: Callable[..., re.Match[bytes] | None]
-    segments: list[bytes | _Hole]
-    soap: SoapVersion | None
-    ids: tuple[tuple[str, Use, str, _Cut, Finish | None], ...]
-    message_id: tuple[str, _Cut] | None
-    looks: dict[bytes, Scanned]
+    __slots__ = ("ids", "looks", "message_id", "mould", "segments", "soap")
+
+    def __init__(
+        self,
+        mould: Mould,
+        segments: list[bytes | Hole],
+        soap: SoapVersion | None,
+        ids: tuple[tuple[str, Use, str, _Cut, Finish | None], ...],
+        message_id: tuple[str, _Cut] | None,
+        looks: dict[bytes, Scanned],
+    ) -> None:
+        self.mould = mould
+        self.segments = segments
+        self.soap = soap
+        self.ids = ids
+        self.message_id = message_id
+        self.looks = looks
 
 
 class Shapes:
@@ -151,11 +141,11 @@ class Shapes:
             self._barren += 1
             return None
         shape = self._last.get(action)
-        matched = shape.match(data, start) if shape is not None else None
+        matched = shape.mould.fit(data, start) if shape is not None else None
         if matched is None:
             tag = data.find(b">", data.find(b"nvelope", start)) + 1
             for shape in self._known.get((action, data[start:tag]), ()):
-                matched = shape.match(data, start)
+                matched = shape.mould.fit(data, start)
                 if matched is not None:
                     self._last[action] = shape
                     break
@@ -181,22 +171,21 @@ class Shapes:
         self._credit -= PRICE
         try:
             self._make(data, action, scanned)
-        except _Unfit:
+        except Unfit:
             return
 
     # One message
 
     def _cut(
-        self, shape: _Shape, matched: re.Match[bytes], data: bytes, start: int = 0
+        self, shape: _Shape, matched: tuple[int, list[bytes]], data: bytes, start: int
     ) -> Scanned | None:
-        end = matched.end()
+        end, groups = matched
         if end - start > self._limits.header_bytes:
             return None
         stop = data.find(b">", end) + 1
         bare = shape.looks.get(data[end:stop])
         if bare is None or not (shape.ids or shape.message_id):
             return bare
-        groups = matched.groups()
         most = self._limits.id_bytes
         found = []
         for profile, use, location, (before, group, behind), finish in shape.ids:
@@ -242,22 +231,22 @@ class Shapes:
     def _make(self, data: bytes, action: str, scanned: Scanned) -> None:
         consulted = self._consulted
         assert consulted is not None
-        segments, end = _segments(data, consulted)
+        segments, end = split(data, consulted)
         stop = data.find(b">", end) + 1
         if not stop:
-            raise _Unfit
+            raise Unfit
         tag = data.find(b">", data.find(b"nvelope")) + 1
         key = (action, data[:tag])
         siblings = self._known.setdefault(key, [])
-        shape = next((one for one in siblings if one.segments == _literals(segments)), None)
+        shape = next((one for one in siblings if one.segments == literals(segments)), None)
         if shape is not None:
             self._look(shape, segments, data[end:stop], action)
             return
         shape = self._shape(segments, data[end:stop], action)
-        matched = shape.match(data)
-        told = self._cut(shape, matched, data) if matched is not None else None
+        matched = shape.mould.fit(data, 0)
+        told = self._cut(shape, matched, data, 0) if matched is not None else None
         if told is None or told._replace(read=0) != scanned._replace(read=0):
-            raise _Unfit
+            raise Unfit
         if self._count >= SHAPES:  # perhaps somebody filled it up on purpose: start afresh
             self._known = {key: (siblings := [])}
             self._last.clear()
@@ -268,12 +257,12 @@ class Shapes:
         siblings.append(shape)
         self._count += 1
 
-    def _look(self, shape: _Shape, segments: list[bytes | _Hole], look: bytes, action: str) -> None:
+    def _look(self, shape: _Shape, segments: list[bytes | Hole], look: bytes, action: str) -> None:
         """Another first child under a known shape."""
         if len(shape.looks) < LOOKS and len(look) < PREFIX_BYTES:
             shape.looks[look] = _bare(self._marked(segments, look, action))
 
-    def _marked(self, segments: list[bytes | _Hole], look: bytes, action: str) -> Scanned:
+    def _marked(self, segments: list[bytes | Hole], look: bytes, action: str) -> Scanned:
         """What the scanner says of the message with a mark in every hole."""
         parts = []
         for number, segment in enumerate(segments):
@@ -282,12 +271,12 @@ class Shapes:
         try:
             scanned = Scanner(watched, self._limits, action=action).feed(b"".join([*parts, look]))
         except Failure:
-            raise _Unfit from None
+            raise Unfit from None
         if scanned is None or watched.wanted or scanned.fault is None or scanned.detail:
-            raise _Unfit
+            raise Unfit
         return scanned
 
-    def _shape(self, segments: list[bytes | _Hole], look: bytes, action: str) -> _Shape:
+    def _shape(self, segments: list[bytes | Hole], look: bytes, action: str) -> _Shape:
         scanned = self._marked(segments, look, action)
         groups: dict[int, int] = {}
         finishes = self.watch.finishes
@@ -299,16 +288,15 @@ class Shapes:
         if scanned.message_id is not None:
             namespace, text = scanned.message_id
             message_id = (namespace, _cut(text, groups))
-        # groups are numbered as they come out; the expression numbers them as they stand
+        # groups are numbered as they come out; the mould has their values as they stand
         order = {hole: place for place, hole in enumerate(sorted(groups), 1)}
         renumber = {number: order[hole] for hole, number in groups.items()}
         ids = tuple((p, u, at, _renumbered(cut, renumber), fin) for p, u, at, cut, fin in ids)
         if message_id is not None:
             message_id = (message_id[0], _renumbered(message_id[1], renumber))
-        pattern = b"".join(_pattern(number, one, groups) for number, one in enumerate(segments))
         return _Shape(
-            re.compile(pattern).match,
-            _literals(segments),
+            Mould(segments, groups),
+            literals(segments),
             scanned.soap,
             ids,
             message_id,
@@ -321,7 +309,7 @@ def _bare(scanned: Scanned) -> Scanned:
     return scanned._replace(outcome=Outcome.NONE, found=(), message_id=None)
 
 
-def _text(cut: _Cut, groups: tuple[bytes, ...]) -> str:
+def _text(cut: _Cut, groups: list[bytes]) -> str:
     if not cut.group:
         return cut.before
     text = groups[cut.group - 1].decode("ascii").strip()
@@ -343,103 +331,10 @@ def _cut(text: str, groups: dict[int, int]) -> _Cut:
     if not marks:
         return _Cut(text, 0, "")
     if len(marks) > 1:
-        raise _Unfit
+        raise Unfit
     number = groups.setdefault(int(marks[0][1]), len(groups) + 1)
     return _Cut(text[: marks[0].start()], number, text[marks[0].end() :])
 
 
 def _renumbered(cut: _Cut, numbers: dict[int, int]) -> _Cut:
     return cut._replace(group=numbers[cut.group]) if cut.group else cut
-
-
-def _pattern(number: int, segment: bytes | _Hole, groups: dict[int, int]) -> bytes:
-    if isinstance(segment, bytes):
-        return re.escape(segment)
-    return b"(%b+)" % segment.allowed if number in groups else b"%b+" % segment.allowed
-
-
-def _literals(segments: list[bytes | _Hole]) -> list[bytes | _Hole]:
-    """The markup alone, to tell shapes apart."""
-    return [one if isinstance(one, bytes) else one._replace(value=b"") for one in segments]
-
-
-def _segments(data: bytes, consulted: frozenset[str]) -> tuple[list[bytes | _Hole], int]:
-    """The message up to the end of its Body's start tag, as literal bytes and holes; and that
-    end. `data` begins a well-formed message in UTF-8, so tags need no more than to be found."""
-    segments: list[bytes | _Hole] = []
-    names: list[str] = []
-    declaration = _DECLARATION.match(data)
-    at = declaration.end() if declaration else 0
-    if declaration:
-        segments.append(declaration[0])
-    while at < min(len(data), PREFIX_BYTES):
-        start = _START.match(data, at)
-        if start is not None:
-            name = _local(start[1])
-            segments += _tag(start, consulted)
-            at = start.end()
-            if name == "Body" and len(names) == 1:
-                if start[3]:
-                    raise _Unfit
-                return _joined(segments), at
-            if not start[3]:
-                names.append(name)
-            continue
-        end = _END.match(data, at)
-        if end is not None:
-            if not names:
-                raise _Unfit
-            names.pop()
-            segments.append(end[0])
-            at = end.end()
-            continue
-        text = data[at : data.find(b"<", at)]
-        if not text:
-            raise _Unfit  # a comment, a CDATA section, a processing instruction
-        if not text.strip(b" \t\n") or not names or names[-1] in consulted:
-            segments.append(text)
-        else:
-            segments.append(_hole(_TEXT, text))
-        at += len(text)
-    raise _Unfit
-
-
-def _tag(start: re.Match[bytes], consulted: frozenset[str]) -> Iterator[bytes | _Hole]:
-    yield b"<" + start[1]
-    at = 0
-    attributes = start[2]
-    for one in _ATTRIBUTE.finditer(attributes):
-        before, name, equals, quote, value = one.groups()
-        local = _local(name)
-        if local in ("href", "ref"):
-            raise _Unfit  # perhaps a reference (SOAP 1.1 5.4.1): the scanner follows it
-        at = one.end()
-        declares = name == b"xmlns" or name.startswith((b"xmlns:", b"xml:"))
-        if declares or local in consulted or not value:
-            yield one[0]
-        else:
-            yield before + name + equals + quote
-            yield _hole(_IN_QUOTES[quote], value)
-            yield quote
-    yield attributes[at:] + start[0][len(start[1]) + 1 + len(attributes) :]
-
-
-def _hole(allowed: bytes, value: bytes) -> _Hole:
-    if re.fullmatch(b"%b+" % allowed, value) is None:
-        raise _Unfit
-    return _Hole(allowed, value)
-
-
-def _joined(segments: list[bytes | _Hole]) -> list[bytes | _Hole]:
-    """Neighbouring literals as one."""
-    joined: list[bytes | _Hole] = []
-    for one in segments:
-        if isinstance(one, bytes) and joined and isinstance(joined[-1], bytes):
-            joined[-1] += one
-        else:
-            joined.append(one)
-    return joined
-
-
-def _local(name: bytes) -> str:
-    return name.rpartition(b":")[2].decode("ascii")

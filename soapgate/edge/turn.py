@@ -41,6 +41,22 @@ class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have n
         if not self._stopped:
             super().stop()
 
+    def mainLoop(self) -> None:
+        """The parent's, but calls that are due are run when there are any, and not looked for
+        after every event."""
+        while self._started:
+            try:
+                self.runUntilCurrent()
+                timeout = self.timeout() if self.running else 0
+                self.doPoll(timeout)
+                while self.running and not (self._stopped or self.threadCallQueue):
+                    timeout = self.timeout()
+                    if timeout == 0:  # None is for ever
+                        break
+                    self.doPoll(timeout)
+            except Exception:
+                _log.failure("a defect in the loop")
+
     def doPoll(self, timeout: float | None) -> None:
         """One turn: wait, then serve every event, as the parent does."""
         try:
