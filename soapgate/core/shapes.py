@@ -6,9 +6,9 @@ and attribute values, the *holes*. A message of a known shape is not parsed; its
 Why that is sound. A shape is made from a message that the scanner has parsed strictly. Its mould
 (`soapgate.core.markup`) has every other byte literally, namespace declarations included, and lets a
 hole hold only printable ASCII without `<`, `&`, `]` and (in an attribute) its quote: bytes that
-cannot begin or end anything in XML 1.0. So whatever matches is well-formed as far as it goes and has the same
-tree, with other values in the holes. What the Watch makes of that tree may depend on a value in
-three ways only: it is an id; a predicate, a role or an action marker compares it; it is a
+cannot begin or end anything in XML 1.0. So whatever matches is well-formed as far as it goes and
+has the same tree, with other values in the holes. What the Watch makes of that tree may depend on a
+value in three ways only: it is an id; a predicate, a role or an action marker compares it; it is a
 reference. Values that are compared (`Watch.consulted`) are no holes, and a message with references
 makes no shape. So ids alone come from holes, and which id from which hole is not guessed: the
 scanner is run once more over the same message with a mark in every hole, and where a mark comes out

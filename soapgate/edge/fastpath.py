@@ -27,7 +27,7 @@ from twisted.logger import Logger
 
 from soapgate.core.errors import StoreError
 from soapgate.core.routing import Identity, Route, settled
-from soapgate.core.scanned import Found, Scanned
+from soapgate.core.scanned import Found, Outcome, Scanned
 from soapgate.edge.deadlines import NEVER
 from soapgate.edge.desk import Asked, Desk, Service, plain, silent
 from soapgate.edge.downstream import Downstream
@@ -35,6 +35,7 @@ from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.flow import Whole
 from soapgate.edge.framing import Length
 from soapgate.edge.http11 import RequestHead, ResponseHead
+from soapgate.edge.metrics import Durations, Metrics
 from soapgate.edge.proxy import GATEWAY_ERRORS, Exchange
 from soapgate.edge.turn import send, send_message
 from soapgate.edge.upstream import UpstreamConnection
@@ -45,6 +46,64 @@ _new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function
 _NOBODY: tuple[Identity, ...] = ()
 
 
+class Trips:
+    """How many exchanges of one service went the short way, and what they found."""
+
+    __slots__ = (
+        "asked_found", "asked_none", "durations", "pinned", "told_found", "told_none", "unpinned",
+    )  # fmt: skip
+
+    def __init__(self, durations: Durations) -> None:
+        self.durations = durations  # counted in at once
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin again."""
+        self.pinned = self.unpinned = 0
+        self.asked_found = self.asked_none = 0
+        self.told_found = self.told_none = 0
+
+    def settle(self, name: str, metrics: Metrics) -> None:
+        """Add these counts to the metrics, and begin again."""
+        if self.pinned:
+            metrics.exchanged(name, "pinned", "bound", self.pinned)
+        if self.unpinned:
+            metrics.exchanged(name, "balanced", "no-id", self.unpinned)
+        for outcome, asked, told in (
+            (Outcome.FOUND, self.asked_found, self.told_found),
+            (Outcome.NONE, self.asked_none, self.told_none),
+        ):
+            if asked:
+                metrics.scan("request", outcome, asked)
+            if told:
+                metrics.scan("response", outcome, told)
+        self.clear()
+
+
+class Course:
+    """What follows from a request's head alone, as long as the tables are the same."""
+
+    __slots__ = (
+        "action", "affinity", "dialers", "found", "max_body", "pool", "replies", "said", "service",
+        "shapes", "tables", "trips", "watch",
+    )  # fmt: skip
+
+    def __init__(self, said: Asked, service: Service, trips: Trips) -> None:
+        self.tables = said.tables
+        self.said = said
+        self.service = service
+        self.trips = trips
+        self.action = said.action
+        self.found: Sequence[Found] = said.found
+        self.max_body = service.max_body
+        self.shapes = service.request_shapes if said.envelope else None
+        self.watch = watch = service.plan.response
+        self.replies = service.response_shapes if watch.needs_envelope else None
+        self.affinity = service.affinity
+        self.pool = service.pool
+        self.dialers = service.dialers
+
+
 class ShortWay:
     """What all exchanges that go the short way share. The counts are those that every one of them
     adds to; `settle` hands them to the metrics."""
@@ -53,6 +112,7 @@ class ShortWay:
         self.desk = desk
         self.seconds: Callable[[], float] = desk.seconds
         self.logs = not desk.log.silent
+        self.trips: dict[str, Trips] = {}  # by service
         self.went = 0  # requests that went up
         self.came = 0  # responses that went down
         self.read = 0  # octets of the messages on both sides
@@ -75,14 +135,17 @@ class ShortWay:
         metrics.upstream_sent += self.upstream_sent
         self.went = self.came = 0
         self.read = self.sent = self.upstream_read = self.upstream_sent = 0
+        for name, trips in self.trips.items():
+            trips.settle(name, metrics)
 
     def go(self, downstream: Downstream, data: bytes) -> bool:
         """Serve what came first on an idle connection; False if its head is not known. Never
         raises."""
-        taken = downstream.front.known.take(data)
-        if taken is None:
+        known = downstream.front.known
+        head = known.take(data)
+        if head is None:
             return False
-        head, end = taken
+        end = known.end
         ride = Ride()
         try:
             if self._goes(ride, downstream, head, data, end):
@@ -101,42 +164,38 @@ class ShortWay:
         self, ride: Ride, downstream: Downstream, head: RequestHead, data: bytes, end: int
     ) -> bool:
         """Send the request up, if all about it is ordinary."""
-        framing = head.framing
-        said: Asked | None = head.notes.get("asked")
-        if (
-            said is None
-            or not said.fast
-            or said.tables is not self.desk.tables
-            or type(framing) is not Length
-        ):
-            return False
+        notes, framing = head.notes, head.framing
+        course: Course | None = notes.get("course")
+        if course is None or course.tables is not self.desk.tables:
+            course = self._course(notes.get("asked"))
+            if course is None:
+                return False
+            notes["course"] = course
         size = len(data) - end
-        service = said.service
-        if framing.size != size or service is None or size > service.max_body > 0:
+        if type(framing) is not Length or framing.size != size or size > course.max_body > 0:
             return False
-        found: Sequence[Found] = said.found
-        scanned = None
-        if said.envelope and size:
+        found: Sequence[Found] = course.found
+        if course.shapes is not None and size:
             ride.tried = True
-            ride.scanned = scanned = service.request_shapes.scan(data, said.action, end)
+            ride.scanned = scanned = course.shapes.scan(data, course.action, end)
             if scanned is None:
                 return False
-            if scanned.found:
-                found = [*found, *scanned.found] if found else scanned.found
+            if scanned[2]:
+                found = [*found, *scanned[2]] if found else scanned[2]
         now = self.seconds()
         if found:
-            identities = service.affinity.settled(found, now)
-            route = settled(identities, service.pool) if identities is not None else None
+            identities = course.affinity.settled(found, now)
+            route = settled(identities, course.pool) if identities is not None else None
             if route is None:
                 return False
         else:
             identities = _NOBODY
-            route = self._turn(service)
+            route = self._turn(course.service)
             if route is None:
                 return False
             ride.turn = route  # the policy has had its turn: whoever tells on keeps to it
         assert identities is not None
-        place = service.dialers[route.backend]
+        place = course.dialers[route[2]]
         upstream = place.take()
         if upstream is None:
             return False
@@ -149,8 +208,7 @@ class ShortWay:
         ride.downstream = downstream
         ride.upstream = upstream
         ride.head = head
-        ride.said = said
-        ride.service = service
+        ride.course = course
         ride.found = found
         ride.identities = identities
         ride.route = route
@@ -160,17 +218,29 @@ class ShortWay:
         downstream.state = "exchange"
         downstream.exchange = ride
         limit = downstream.front.times.exchange
-        if limit:
-            downstream.ends = downstream.deadline = now + limit
-        else:
-            downstream.ends = downstream.deadline = NEVER
+        downstream.ends = downstream.deadline = now + limit if limit else NEVER
         upstream.exchange = ride
         upstream.flow = None
         upstream.deadline = now + place.times.response
         self.went += 1
-        traces = said.traces(head, downstream.peer_bytes, downstream.scheme)
+        traces = course.said.traces(head, downstream.peer_bytes, downstream.scheme)
         ride.written = send_message(upstream.transport, head.forward + traces, data, end)
         return True
+
+    def _course(self, said: Asked | None) -> Course | None:
+        if said is None or not said.fast or said.tables is not self.desk.tables:
+            return None
+        service = said.service
+        assert service is not None
+        name = service.name
+        durations = self.desk.metrics.durations.get(name)
+        trips = self.trips.get(name)
+        if durations is None:
+            return None
+        if trips is None or trips.durations is not durations:
+            self.settle()
+            trips = self.trips[name] = Trips(durations)
+        return Course(said, service, trips)
 
     def _turn(self, service: Service) -> Route | None:
         """Who gets a request that names no session, if somebody has a place at once."""
@@ -193,9 +263,8 @@ class Ride:
     it a story, which hears of it."""
 
     __slots__ = (
-        "answered", "data", "downstream", "end", "found", "head", "identities", "learned", "place",
-        "route", "said", "scanned", "service", "started", "tried", "turn", "upstream", "way",
-        "written",
+        "answered", "course", "data", "downstream", "end", "found", "head", "identities", "learned",
+        "place", "route", "scanned", "started", "tried", "turn", "upstream", "way", "written",
     )  # fmt: skip
 
     short = True
@@ -226,16 +295,16 @@ class Ride:
             return True
 
     def _answers(self, data: bytes) -> bool:
-        place = self.place
-        taken = place.known.take(data)
-        if taken is None:
+        place, course, downstream = self.place, self.course, self.downstream
+        known = place.known
+        reply = known.take(data)
+        if reply is None:
             return False
-        reply, end = taken
+        end = known.end
         size = len(data) - end
-        framing = reply.framing
-        service, downstream = self.service, self.downstream
-        watch = service.plan.response
-        if type(framing) is not Length or framing.size != size or downstream.front.closing:
+        framing, watch = reply.framing, course.watch
+        front = downstream.front
+        if type(framing) is not Length or framing.size != size or front.closing:
             return False
         calm = reply.notes.get("calm")
         if calm is None or calm[0] is not watch:
@@ -243,26 +312,25 @@ class Ride:
         if not calm[1]:
             return False
         scanned: Scanned | None = None
-        if size and watch.needs_envelope:
+        if course.replies is not None and size:
             if not calm[2]:
                 return False
-            scanned = service.response_shapes.scan(data, self.said.action, end)
-            if scanned is None or (scanned.found and not self._echoes(scanned.found)):
+            scanned = course.replies.scan(data, course.action, end)
+            if scanned is None or (scanned[2] and not self._echoes(scanned[2])):
                 return False
-        upstream, route = self.upstream, self.route
+        upstream, forward = self.upstream, reply.forward
         member = upstream.member
-        if (
-            route.identity is None
-            and service.addresses is not None
-            and service.addresses.may_show(member.name, self.head.method, reply.forward, data, end)
-        ):
-            return False
+        if not self.found:
+            addresses = course.service.addresses
+            if addresses is not None and addresses.may_show(
+                member.name, self.head.method, forward, data, end
+            ):
+                return False
         # nothing is in the way any more
         self.answered = True
-        way = self.way
+        way, trips = self.way, course.trips
         if member.mark(True):
-            way.desk.flipped(service.pool, member)
-        forward = reply.forward
+            way.desk.flipped(course.pool, member)
         body = end - 2  # with the empty line before it
         if len(forward) == body and data.startswith(forward):  # the head as it came
             sent = len(data)
@@ -276,19 +344,27 @@ class Ride:
         way.sent += sent
         way.upstream_sent += self.written
         way.upstream_read += len(data)
-        metrics = way.desk.metrics
+        if self.found:
+            trips.pinned += 1
+        else:
+            trips.unpinned += 1
         if self.scanned is not None:
-            metrics.scan("request", self.scanned.outcome)
+            if self.scanned[2]:
+                trips.asked_found += 1
+            else:
+                trips.asked_none += 1
         if scanned is not None:
-            metrics.scan("response", scanned.outcome)
-        metrics.exchange(service.name, route.kind, route.reason, now - self.started)
+            if scanned[2]:
+                trips.told_found += 1
+            else:
+                trips.told_none += 1
+        trips.durations.add(now - self.started)
         upstream.exchange = None
         place.put(upstream)
         self.place = None
         place.leave()
         if way.logs:
             self._log(reply, scanned, sent, now)
-        front = downstream.front
         if downstream.buffer or downstream.input_ended or downstream.state != "exchange":
             downstream.flow = self._whole()
             downstream.finished(keep=True)
@@ -332,11 +408,11 @@ class Ride:
 
     def _note(self, record: ExchangeRecord) -> None:
         """What is to be said of the request."""
-        said, route = self.said, self.route
+        said, route = self.course.said, self.route
         record.target = self.head.target
         record.method = said.method
         record.action = said.action
-        record.service = self.service.name
+        record.service = self.course.service.name
         if self.scanned is not None:
             record.scan = self.scanned.outcome
         identity = route.identity
@@ -385,9 +461,9 @@ class _Told(Exchange):
     """An exchange whose beginning went the short way."""
 
     def goes_on(self, ride: Ride) -> None:
-        downstream, upstream, service = ride.downstream, ride.upstream, ride.service
+        downstream, upstream, service = ride.downstream, ride.upstream, ride.course.service
         ride.note(self._record)
-        self._said, self._found = ride.said, ride.found
+        self._said, self._found = ride.course.said, ride.found
         self._identities, self._route = ride.identities, ride.route
         self._identity = ride.route.identity
         self._scanned = ride.scanned

@@ -42,12 +42,13 @@ class KnownHeads(Generic[AnyHead]):
     """A bounded memory in front of `parse`, which must depend on nothing but the bytes."""
 
     def __init__(self, parse: Callable[[bytes], AnyHead], entries: int = ENTRIES) -> None:
+        self.end = 0  # of the head that was taken last
         self._parse = parse
         self._entries = entries
         self._known: dict[bytes, _Known[AnyHead]] = {}  # by the head without digits
 
-    def take(self, data: bytes) -> tuple[AnyHead, int] | None:
-        """The head that `data` begins with and where it ends, if it was read before."""
+    def take(self, data: bytes) -> AnyHead | None:
+        """The head that `data` begins with, if it was read before; `end` says where it ends."""
         end = data.find(b"\r\n\r\n") + 4
         mark = data.find(_MARK, 0, end)
         if mark < 0:
@@ -66,12 +67,13 @@ class KnownHeads(Generic[AnyHead]):
             forward = known.before + digits + known.behind
             known.head = known.head.resized(int(digits), forward)
             known.digits = digits
-        return known.head, end
+        self.end = end
+        return known.head
 
     def read(self, raw: bytes) -> AnyHead:
         """What `parse(raw)` returns or raises."""
-        taken = self.take(raw)
-        return taken[0] if taken is not None else self.learn(raw)
+        head = self.take(raw)
+        return head if head is not None else self.learn(raw)
 
     def learn(self, raw: bytes) -> AnyHead:
         """As `read`, of a head that `take` did not know."""

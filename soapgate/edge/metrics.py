@@ -131,13 +131,16 @@ class Metrics:
 
     def exchange(self, service: str, route: str, reason: str, seconds: float) -> None:
         """Count a finished exchange; once for each, whatever became of it."""
+        self.durations[self.exchanged(service, route, reason)].add(seconds)
+
+    def exchanged(self, service: str, route: str, reason: str, count: int = 1) -> str:
+        """Count so many finished exchanges, but not how long they took; the service they count
+        for."""
         key = (service, route, reason)
         if key not in self.exchanges:
             key = self._admit(key)
-        self.exchanges[key] += 1
-        durations = self.durations[key[0]]
-        durations.total += seconds
-        durations.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.exchanges[key] += count
+        return key[0]
 
     def failure(self, service: str, reason: str, now: float) -> None:
         """Count an exchange that ended in a failure; `now` is seconds since the epoch."""
@@ -148,10 +151,10 @@ class Metrics:
         """Count what happened to pins. KeyError for a word that is none of `PIN_EVENTS`."""
         self.pin_events[event] += count
 
-    def scan(self, side: Side, outcome: str) -> None:
-        """Count one scan by its outcome, a word of `soapgate.core.scanner.Outcome`."""
+    def scan(self, side: Side, outcome: str, count: int = 1) -> None:
+        """Count scans by their outcome, a word of `soapgate.core.scanner.Outcome`."""
         key = (side, outcome)
-        self.scans[key] = self.scans.get(key, 0) + 1
+        self.scans[key] = self.scans.get(key, 0) + count
 
     def leak(self, service: str) -> int:
         """Count a response that shows a backend's address; how many there are now."""
@@ -194,6 +197,11 @@ class Durations:
     def __init__(self) -> None:
         self.counts = [0] * (len(BUCKETS) + 1)
         self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.total += seconds
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
 
     def cumulated(self) -> list[tuple[str, float]]:
         """(upper bound, how many took at most that), the way a histogram is told."""

@@ -36,7 +36,7 @@ PLAIN_TCP = (tcp.Server, tcp.Client)
 
 def is_plain(transport: Any) -> bool:
     """Whether a transport is TCP of Twisted's own with nothing to be written before: what is sent
-    now may go to its socket. (`soapgate.edge.turn.send` asks the same.)"""
+    now may go to its socket."""
     return (
         type(transport) in PLAIN_TCP
         and not transport.dataBuffer

@@ -11,6 +11,7 @@ The alternative, asyncio or uvloop under Twisted, measured slower here.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import time
 from typing import Any
@@ -20,7 +21,7 @@ from twisted.internet.interfaces import ITransport
 from twisted.internet.main import CONNECTION_DONE
 from twisted.logger import Logger
 
-from soapgate.edge.splicing import PLAIN_TCP, Pipe
+from soapgate.edge.splicing import PLAIN_TCP, Pipe, is_plain
 
 _log = Logger()
 
@@ -112,32 +113,16 @@ def send_message(transport: Any, head: bytes, data: bytes, start: int) -> int:
     """Send `head` and what stands in `data` from `start` on; how many octets that is. A long body
     is not copied behind its head."""
     size = len(head) + len(data) - start
-    if size > TOGETHER and type(transport) in PLAIN_TCP and _free(transport):
-        with memoryview(data) as view:
-            try:
-                sent = transport.socket.sendmsg((head, view[start:]))
-            except OSError:
-                sent = 0
-        if sent == size:
-            return size
-        if sent:
-            transport.write(
-                data[start + sent - len(head) :] if sent > len(head) else head[sent:] + data[start:]
-            )
-            return size
-    send(transport, head + data[start:])
+    if size <= TOGETHER:
+        send(transport, head + data[start:])
+        return size
+    sent = 0
+    if is_plain(transport):
+        with memoryview(data) as view, contextlib.suppress(OSError):
+            sent = transport.socket.sendmsg((head, view[start:]))
+    if sent < size:  # a copy only of what the socket did not take
+        transport.write(head[sent:] + data[start + max(0, sent - len(head)) :])
     return size
-
-
-def _free(transport: Any) -> bool:
-    """Whether nothing waits before what is to be sent."""
-    return not (
-        transport.dataBuffer
-        or transport._tempDataBuffer
-        or transport.TLS
-        or not transport.connected
-        or transport._writeDisconnected
-    )
 
 
 def send(transport: ITransport, data: bytes) -> None:
@@ -145,7 +130,7 @@ def send(transport: ITransport, data: bytes) -> None:
 
     Only for plain TCP transports of Twisted's own; others take the ordinary way. An error of the
     socket is left for the transport to meet on its own."""
-    if type(transport) in PLAIN_TCP and _free(transport):
+    if is_plain(transport):
         try:
             sent = transport.socket.send(data)
         except OSError:

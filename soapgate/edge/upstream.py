@@ -193,18 +193,19 @@ class UpstreamConnection(Protocol):
         dialer = self.dialer
         while True:
             method = self._method
-            taken = dialer.known.take(data) if method != b"HEAD" else None
-            if taken is None:
+            head = dialer.known.take(data) if method != b"HEAD" else None
+            if head is not None:
+                end = dialer.known.end
+            else:
                 end = find_head(data, self._searched, dialer.limits)
                 if not end:
                     self.buffer, self._searched = data, len(data)
                     return
                 if method == b"HEAD":
-                    taken = parse_response_head(data[:end], method, dialer.limits), end
+                    head = parse_response_head(data[:end], method, dialer.limits)
                 else:
-                    taken = dialer.known.learn(data[:end]), end
+                    head = dialer.known.learn(data[:end])
             self.buffer, self._searched = b"", 0
-            head, end = taken
             data = data[end:]
             if head.status >= 200:
                 break
