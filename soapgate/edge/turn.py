@@ -11,17 +11,19 @@ The alternative, asyncio or uvloop under Twisted, measured slower here.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import time
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.interfaces import ITransport
-from twisted.internet.main import CONNECTION_DONE
 from twisted.logger import Logger
 
 from soapgate.edge.splicing import PLAIN_TCP, Pipe, is_plain
+
+try:
+    from soapgate.edge import _syscalls as syscalls
+except ImportError:
+    from soapgate.edge import syscalls  # type: ignore[no-redef]
 
 _log = Logger()
 
@@ -60,44 +62,16 @@ class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have n
 
     def doPoll(self, timeout: float | None) -> None:
         """One turn: wait, then serve every event, as the parent does."""
-        try:
-            events = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
-        except OSError as error:
-            if error.errno == errno.EINTR:
-                return
-            raise
-        selectables = self._selectables
-        read = self._POLL_IN
-        for fd, event in events:
-            selectable = selectables.get(fd)
-            if selectable is None:
-                continue  # closed by an earlier event of this turn
-            if event == read and type(selectable) in PLAIN_TCP:
-                try:
-                    why = _read(selectable)
-                except Exception as error:
-                    _log.failure("reading from {selectable}", selectable=selectable)
-                    why = error
-                if why:
-                    self._disconnectSelectable(selectable, why, True)
-            else:
-                self._doReadOrWrite(selectable, fd, event)
+        syscalls.turn(self, timeout, PLAIN_TCP, _log)
 
     doIteration = doPoll
 
 
-def _read(transport: Any) -> object:
-    """`transport.doRead()` in one step where it is Twisted's own and all goes well."""
-    if "doRead" in transport.__dict__:  # a body that is spliced, a connection that is aborted
-        return transport.doRead()
-    try:
-        data = transport.socket.recv(transport.bufferSize)
-    except OSError:
-        return transport.doRead()  # it meets the same, and knows what it means
-    if not data:
-        return CONNECTION_DONE
-    transport.protocol.dataReceived(data)
-    return None
+def alive(transport: Any) -> bool:
+    """Whether an idle connection of any kind is open, and nothing was said on it if that can be
+    seen."""
+    peer = getattr(transport, "socket", None)
+    return peer is None or syscalls.alive(peer)
 
 
 def install() -> Any:
@@ -118,8 +92,7 @@ def send_message(transport: Any, head: bytes, data: bytes, start: int) -> int:
         return size
     sent = 0
     if is_plain(transport):
-        with memoryview(data) as view, contextlib.suppress(OSError):
-            sent = transport.socket.sendmsg((head, view[start:]))
+        sent = syscalls.send_two(transport.socket, head, data, start)
     if sent < size:  # a copy only of what the socket did not take
         transport.write(head[sent:] + data[start + max(0, sent - len(head)) :])
     return size
@@ -131,10 +104,7 @@ def send(transport: ITransport, data: bytes) -> None:
     Only for plain TCP transports of Twisted's own; others take the ordinary way. An error of the
     socket is left for the transport to meet on its own."""
     if is_plain(transport):
-        try:
-            sent = transport.socket.send(data)
-        except OSError:
-            sent = 0
+        sent = syscalls.send(transport.socket, data)
         if sent == len(data):
             return
         # a copy only of what the socket did not take

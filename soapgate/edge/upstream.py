@@ -12,7 +12,6 @@ lost. What that means is the exchange's business.
 
 from __future__ import annotations
 
-import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from soapgate.edge.http11 import HeadLimits, ResponseHead, find_head, parse_resp
 from soapgate.edge.known import KnownHeads
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.steps import Steps
-from soapgate.edge.turn import send
+from soapgate.edge.turn import alive, send
 
 # Heads of responses remembered for one backend: its operations and statuses within one second of
 # its Date. A few kilobytes each, and there may be hundreds of backends.
@@ -52,8 +51,6 @@ class UpstreamTimes:
     response_idle: float = 60.0
     keep: float = 30.0
 
-
-_LOOK = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)  # an int: the enum would be made each time
 
 # Who waits for a dialled connection: called with it and "", or with None and why there is none.
 # False: nobody is there any more.
@@ -127,16 +124,7 @@ class UpstreamConnection(Protocol):
 
     def alive(self) -> bool:
         """Whether the backend has neither closed the idle connection nor said anything on it."""
-        peer = getattr(self.transport, "socket", None)
-        if self.lost or peer is None:
-            return not self.lost
-        try:
-            peer.recv(1, _LOOK)
-        except BlockingIOError:
-            return True
-        except (OSError, ValueError):
-            return False
-        return False
+        return not self.lost and alive(self.transport)
 
     # From Twisted
 
