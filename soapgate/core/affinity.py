@@ -26,10 +26,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from soapgate.core.bindings import TRIES, Bindings, Held, dead_alias
+from soapgate.core.bindings import TRIES, Bindings, Held
 from soapgate.core.naming import ASKING, IdKind, Naming
 from soapgate.core.pins import NAME_ENDED, SESSION_ENDED, Keys, Lifetime, PinStore
 from soapgate.core.routing import Identity
+from soapgate.core.settled import Settled
 
 if TYPE_CHECKING:
     from soapgate.core.scanner import Found
@@ -75,6 +76,7 @@ class Affinity:
         self._scope = scope
         self._lifetime = lifetime
         self._pins = Bindings(store, self.names, lifetime, self.events)
+        self.settled = Settled(store, self.names, lifetime)  # what takes no thought
 
     def __repr__(self) -> str:
         return f"<Affinity {self._scope}>"
@@ -105,49 +107,6 @@ class Affinity:
                 pin, primary = None, key
             identities.append(Identity(profile, key, bindable, pin, primary))
         return tuple(identities)
-
-    def settled(self, found: Sequence[Found], now: float) -> tuple[Identity, ...] | None:
-        """What `identify` says of the finds of a request, where that takes no thought: every one
-        is an id, and has a live pin whose use need not be noted. None: ask `identify`."""
-        if len(found) == 1:
-            one = found[0]
-            if one.use not in ASKING:
-                return None
-            identity = self._settled(
-                one.profile,
-                self._keys.key(self._scope, one.profile, one.id),
-                one.use == "bind",
-                now,
-            )
-            return None if identity is None else (identity,)
-        ids: dict[bytes, tuple[str, bool]] = {}
-        for one in self.names.ordered(found):
-            if one.use not in ASKING:
-                return None
-            key = self._keys.key(self._scope, one.profile, one.id)
-            ids[key] = (one.profile, one.use == "bind" or (key in ids and ids[key][1]))
-        identities = []
-        for key, (profile, bindable) in ids.items():
-            identity = self._settled(profile, key, bindable, now)
-            if identity is None:
-                return None
-            identities.append(identity)
-        return tuple(identities)
-
-    def _settled(self, profile: str, key: bytes, bindable: bool, now: float) -> Identity | None:
-        pin = self._store.glance(key)
-        if pin is None or not self._lifetime.fresh(pin, now):
-            return None
-        if not pin.alias:
-            return Identity(profile, key, bindable, pin, key)
-        primary = self._store.glance(pin.alias)
-        if primary is None or primary.until or not self._lifetime.fresh(primary, now):
-            return None
-        return (
-            None
-            if dead_alias(pin, primary)
-            else Identity(profile, key, bindable, primary, pin.alias)
-        )
 
     async def bind(self, identity: Identity, backend: str, now: float) -> Identity:
         """Bind an unknown, bindable id; return the identity as it now stands.

@@ -185,14 +185,6 @@ class Lifetime:
             now - pin.used > self.idle or now - pin.created > self.max_age or 0 < pin.until <= now
         )
 
-    def fresh(self, pin: Pin, now: float) -> bool:
-        """Neither over nor stale, and nothing has ended: a use at `now` needs no second thought."""
-        return (
-            now - pin.used < self.idle / 8
-            and now - pin.created <= self.max_age
-            and (not pin.until or (now < pin.until and not pin.ended))
-        )
-
     def stale(self, pin: Pin, now: float) -> bool:
         """Whether a use at `now` is worth writing down: an eighth of `idle` has passed since
         the last one that was, so a busy session costs eight writes an idle time, not one a

@@ -142,21 +142,6 @@ def route(
     return _unpinned(terms, identities, pool, excluded)
 
 
-def settled(identities: Sequence[Identity], pool: Pool) -> Route | None:
-    """What `route` decides of a request with these ids, all of them pinned, where that takes no
-    thought: all name one backend, which is ready, up and has a place. None: ask `route`."""
-    identity = identities[0]
-    pin = identity.pin
-    member = pool.members.get(pin.backend) if pin is not None else None
-    if member is None or not member.ready or member.full:
-        return None
-    if len(identities) > 1:
-        for other in identities:
-            if other.pin is None or other.pin.backend != member.name:
-                return None
-    return Route("pinned", "bound", member.name, identity, 0, False)
-
-
 def _conflicts(backend: str, further: Sequence[Identity]) -> int:
     return sum(
         identity.pin is not None

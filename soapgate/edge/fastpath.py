@@ -26,8 +26,9 @@ from typing import Any
 from twisted.logger import Logger
 
 from soapgate.core.errors import StoreError
-from soapgate.core.routing import Identity, Route, settled
+from soapgate.core.routing import Identity, Route
 from soapgate.core.scanned import Found, Outcome, Scanned
+from soapgate.core.settled import route as settled_route
 from soapgate.edge.deadlines import NEVER
 from soapgate.edge.desk import Asked, Desk, Service, plain, silent
 from soapgate.edge.downstream import Downstream
@@ -84,8 +85,8 @@ class Course:
     """What follows from a request's head alone, as long as the tables are the same."""
 
     __slots__ = (
-        "action", "affinity", "dialers", "found", "max_body", "pool", "replies", "said", "service",
-        "shapes", "tables", "trips", "watch",
+        "action", "dialers", "found", "max_body", "pool", "replies", "said", "service",
+        "settled", "shapes", "tables", "trips", "watch",
     )  # fmt: skip
 
     def __init__(self, said: Asked, service: Service, trips: Trips) -> None:
@@ -99,7 +100,7 @@ class Course:
         self.shapes = service.request_shapes if said.envelope else None
         self.watch = watch = service.plan.response
         self.replies = service.response_shapes if watch.needs_envelope else None
-        self.affinity = service.affinity
+        self.settled = service.affinity.settled
         self.pool = service.pool
         self.dialers = service.dialers
 
@@ -184,8 +185,8 @@ class ShortWay:
                 found = [*found, *scanned[2]] if found else scanned[2]
         now = self.seconds()
         if found:
-            identities = course.affinity.settled(found, now)
-            route = settled(identities, course.pool) if identities is not None else None
+            identities = course.settled.ids(found, now)
+            route = settled_route(identities, course.pool) if identities is not None else None
             if route is None:
                 return False
         else:

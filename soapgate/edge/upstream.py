@@ -122,10 +122,6 @@ class UpstreamConnection(Protocol):
         if not self.lost:
             self.transport.abortConnection()
 
-    def alive(self) -> bool:
-        """Whether the backend has neither closed the idle connection nor said anything on it."""
-        return not self.lost and alive(self.transport)
-
     # From Twisted
 
     def connectionMade(self) -> None:
@@ -353,7 +349,7 @@ class Dialer:
         """An idle connection that still lives."""
         while self.idle:
             connection = self.idle.pop()
-            if connection.alive():
+            if not connection.lost and alive(connection.transport):
                 connection.reused = True
                 self.metrics.reused += 1
                 return connection

@@ -11,7 +11,6 @@ from pinned import IDLE, MAX_AGE, T0, Desk, Unreachable, bind, end, key, learn, 
 from soapgate.core.affinity import EVENTS
 from soapgate.core.errors import StoreError
 from soapgate.core.pins import Pin
-from soapgate.core.scanned import Found
 from soapgate.stores.memory import MemoryStore
 
 # identify
@@ -343,51 +342,3 @@ def test_a_store_that_fails_is_the_callers_to_judge():
 def test_every_event_is_counted_from_the_start(desk):
     assert desk.affinity.events == dict.fromkeys(EVENTS, 0)
     assert repr(desk.affinity) == "<Affinity shop>"
-
-
-# what takes no thought
-
-
-def test_a_live_primary_in_recent_use_is_settled(desk):
-    desk.session("b1", "rm", "1")
-    (identity,) = desk.affinity.settled([lookup("rm", "1")], T0 + 1)
-    assert (identity,) == desk.identify([lookup("rm", "1")], T0 + 1)
-    assert identity.pin.backend == "b1"
-    assert desk.affinity.settled([bind("rm", "1")], T0 + 1)[0].bindable
-
-
-@pytest.mark.parametrize(
-    "found",
-    [
-        [lookup("cookie", "c")],
-        [lookup("cookie", "c"), lookup("rm", "1")],
-        [bind("rm", "1"), lookup("rm", "1"), lookup("cookie", "c")],
-    ],
-    ids=["an alias", "two ids", "one twice"],
-)
-def test_all_ids_of_a_session_are_settled_as_they_are_identified(desk, found):
-    desk.session("b1", "rm", "1", ("cookie", "c"))
-    settled = desk.affinity.settled(found, T0 + 1)
-    assert settled == desk.identify(found, T0 + 1)
-    assert {identity.pin.backend for identity in settled} == {"b1"}
-
-
-@pytest.mark.parametrize(
-    ("found", "later"),
-    [
-        ([lookup("rm", "unknown")], 1),
-        ([lookup("rm", "1"), lookup("rm", "unknown")], 1),
-        ([lookup("rm", "1"), Found("rm", "sent", "2", "Header/x")], 1),
-        ([lookup("rm", "1")], IDLE / 8),
-        ([lookup("cookie", "c")], IDLE / 8),
-        ([lookup("rm", "1")], IDLE + 1),
-        ([lookup("rm", "1")], MAX_AGE + 1),
-    ],
-    ids=[
-        *("unknown", "unknown beside a known", "another use", "a use to be noted"),
-        *("a use of an alias to be noted", "idle too long", "too old"),
-    ],
-)
-def test_what_takes_thought_is_not_settled(desk, found, later):
-    desk.session("b1", "rm", "1", ("cookie", "c"))
-    assert desk.affinity.settled(found, T0 + later) is None

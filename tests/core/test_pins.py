@@ -132,26 +132,3 @@ def test_a_use_is_worth_noting_after_an_eighth_of_idle():
     lifetime = Lifetime(80, 1000)
     assert not lifetime.stale(make(used=100.0), 109.9)
     assert lifetime.stale(make(used=100.0), 110.0)
-
-
-@pytest.mark.parametrize("used", [0.0, 899.0, 900.0, 999.0, 1000.0])
-@pytest.mark.parametrize("created", [0.0, 500.0, 900.0])
-def test_a_pin_is_fresh_when_it_is_neither_expired_nor_stale(used, created):
-    lifetime = Lifetime(800.0, 600.0)
-    pin = make(created=created, used=used)
-    told = lifetime.expired(pin, 1000.0) or lifetime.stale(pin, 1000.0)
-    assert lifetime.fresh(pin, 1000.0) is not told
-
-
-@pytest.mark.parametrize(
-    ("more", "now", "fresh"),
-    [
-        ({"until": 1050.0}, 1049.9, True),
-        ({"until": 1050.0}, 1050.0, False),
-        ({"until": 1050.0, "ended": NAME_ENDED}, 1001.0, False),
-        ({"until": 1050.0, "ended": SESSION_ENDED}, 1001.0, False),
-    ],
-)
-def test_what_has_ended_or_is_over_is_not_fresh(more, now, fresh):
-    pin = make(created=1000.0, used=1000.0)._replace(**more)
-    assert Lifetime(800.0, 8000.0).fresh(pin, now) is fresh

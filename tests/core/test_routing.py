@@ -22,7 +22,6 @@ from soapgate.core.routing import (
     Terms,
     Why,
     route,
-    settled,
 )
 
 STRICT = Terms()
@@ -386,22 +385,6 @@ def test_a_pinned_identity_is_honoured_or_lost_by_the_terms(
         assert answer.backend != first.pin.backend
     else:
         assert answer.reason == Reason.NO_BACKEND
-
-
-@settings(deadline=None)
-@given(TERMS, IDENTITIES.filter(len), pools())
-def test_what_takes_no_thought_is_decided_as_with_thought(
-    terms: Terms, identities: Sequence[Identity], pool: Pool
-) -> None:
-    assert settled(identities, pool) in (None, route(terms, identities, pool))
-
-
-def test_a_ready_pinned_backend_with_a_place_takes_no_thought() -> None:
-    pool = pool_of("b1", "b2", maxconn=1)
-    assert settled([pinned("b2")], pool) == route(STRICT, [pinned("b2")], pool)
-    assert settled([NEW], pool) is None
-    fill(pool)
-    assert settled([pinned("b2")], pool) is None
 
 
 @given(TERMS, IDENTITIES, pools(), EXCLUDED)
