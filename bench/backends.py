@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench import nginx
 from bench.cases import CONTENT_TYPE, ECHOED, Reply
 from bench.envelopes import SESSION
-
-PACKAGES = {"nginx": "nginx-light"}
 
 _REPLY = (
     '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">{header}<soap:Body>'
@@ -31,28 +30,6 @@ _VARIABLE: dict[Reply, str] = {
     "echo": f"$http_{ECHOED.lower().replace('-', '_')}",
     "issue": "$request_id",
 }
-
-_FRAME = """\
-daemon off;
-master_process off;
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log stderr error;
-events {{ worker_connections 8192; }}
-http {{
-  access_log off;
-  tcp_nodelay on;
-  keepalive_timeout 600s;
-  keepalive_requests 1000000000;
-  client_max_body_size 0;
-  client_body_buffer_size {buffer};
-  client_body_temp_path {directory}/nginx-body;
-  proxy_temp_path {directory}/nginx-proxy;
-  fastcgi_temp_path {directory}/nginx-fastcgi;
-  uwsgi_temp_path {directory}/nginx-uwsgi;
-  scgi_temp_path {directory}/nginx-scgi;
-{servers}}}
-"""
 
 _SERVER = """\
   server {{
@@ -92,8 +69,4 @@ def command(
         )
         for name, port in ports.items()
     )
-    buffer = max(body_bytes + 1024, 16 * 1024)
-    text = _FRAME.format(directory=directory, buffer=buffer, servers=servers)
-    path = directory / "nginx.conf"
-    path.write_text(text)
-    return ["nginx", "-e", "stderr", "-p", str(directory), "-c", str(path)]
+    return nginx.command(directory, nginx.text(directory, body_bytes, servers))

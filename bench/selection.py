@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench import backends, latency, load, open_loop
+from bench import latency, load, nginx, open_loop
 from bench.cases import CASES, MAIN, Case
 from bench.contenders import Contender
 from bench.contenders.everybody import BESIDE, CONTENDERS
@@ -40,7 +40,7 @@ class Selection:
 
 def select(asked: Asked, missing: Missing = missing) -> Selection:
     """What of that can be done on this machine."""
-    lacking = missing({**backends.PACKAGES, **load.PACKAGES})
+    lacking = missing({**nginx.PACKAGES, **load.PACKAGES})
     if lacking:
         return Selection(left_out=(f"nothing is measured: {install(lacking)}",))
     left_out: list[str] = []

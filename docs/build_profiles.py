@@ -1,8 +1,8 @@
 """Writes the tables of docs/profiles.rst: the built-in profiles and the known prefixes.
 
 The one rule: what the catalogue and `soapgate.core.ns` know is written down nowhere else by hand.
-The page has two markers for each table; what stands between them is ours, the rest is the
-author's. It refuses to explain a protocol: `soapgate profiles NAME` does that from the same file.
+How a page is written in part is in written.py. It refuses to explain a protocol: `soapgate profiles
+NAME` does that from the same file.
 A Sphinx extension was dropped: the page must read well where it lies, unbuilt.
 
     python docs/build_profiles.py            write the page anew
@@ -12,8 +12,10 @@ A Sphinx extension was dropped: the page must read well where it lies, unbuilt.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from written import main
 
 from soapgate.core.ns import PREFIXES
 from soapgate.core.profiles import Profile, catalogue
@@ -43,22 +45,6 @@ def prefix_table(prefixes: Mapping[str, tuple[str, ...]] = PREFIXES) -> str:
     return _table(rows, "15 85")
 
 
-TABLES: dict[str, Callable[[], str]] = {"profiles": profile_table, "prefixes": prefix_table}
-
-
-def renewed(page: str) -> str:
-    """The page with its tables as they should be. Raises ValueError for a marker that is missing
-    or stands twice."""
-    for name, table in TABLES.items():
-        begin, end = f".. begin {name}\n", f".. end {name}\n"
-        if page.count(begin) != 1 or page.count(end) != 1:
-            raise ValueError(f"the page needs one line {begin.strip()!r} and one {end.strip()!r}")
-        before, _, rest = page.partition(begin)
-        after = rest.partition(end)[2]
-        page = f"{before}{begin}\n{table()}\n{end}{after}"
-    return page
-
-
 def _places(profile: Profile) -> str:
     """A line block: each location behind the use it has."""
     lines = []
@@ -80,17 +66,8 @@ def _table(rows: Iterable[tuple[str, ...]], widths: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or with --check only say whether it is current."""
-    page = PAGE.read_text(encoding="utf-8")
-    new = renewed(page)
-    if "--check" not in arguments:
-        PAGE.write_text(new, encoding="utf-8")
-        return 0
-    if new != page:
-        sys.stderr.write("docs/profiles.rst is behind the catalogue: run docs/build_profiles.py\n")
-    return int(new != page)
+PARTS = {"profiles": profile_table, "prefixes": prefix_table}
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(PAGE, PARTS, sys.argv[1:]))

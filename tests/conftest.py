@@ -1,4 +1,5 @@
-"""Makes `support` importable: whole gateways in memory (`gate`), the command line (`commands`)."""
+"""Makes `support` importable: whole gateways in memory (`gate`, `crew`), the command line
+(`commands`)."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 sys.path.append(str(Path(__file__).parent / "support"))
 
 from commands import ask, good, message
+from crew import TWO, House2
 from gate import FILE, House
 
 __all__ = ["ask", "good", "message"]  # fixtures of the command line
@@ -38,6 +40,15 @@ def build(tmp_path: Path) -> Iterator[Callable[..., House]]:
 @pytest.fixture
 def house(build: Callable[..., House]) -> House:
     return build().start()
+
+
+@pytest.fixture
+def crewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House2]:
+    """One with two workers."""
+    made = House2(tmp_path / "gate.toml", TWO, monkeypatch).start()
+    yield made
+    made.stop()
+    assert made.stopped
 
 
 @pytest.fixture

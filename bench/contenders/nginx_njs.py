@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench import nginx
 from bench.cases import COOKIE, Case
 from bench.contenders import Contender, Setting
 from bench.envelopes import SESSION
 
-PACKAGES = {"nginx": "nginx-light"}
 MODULE = "ngx_http_js_module.so"
 # Where distributions keep the modules of nginx.
 _PLACES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/etc/nginx/modules")
@@ -41,27 +41,8 @@ function pick(r) {{
 export default {{ pick }};
 """
 
-_TEXT = """\
-load_module {module};
-daemon off;
-master_process off;
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log stderr error;
-events {{ worker_connections 8192; }}
-http {{
-  access_log off;
-  tcp_nodelay on;
-  keepalive_timeout 600s;
-  keepalive_requests 1000000000;
-  client_max_body_size 0;
-  client_body_buffer_size {buffer};
+_REST = """\
   client_body_in_single_buffer on;
-  client_body_temp_path {directory}/nginx-body;
-  proxy_temp_path {directory}/nginx-proxy;
-  fastcgi_temp_path {directory}/nginx-fastcgi;
-  uwsgi_temp_path {directory}/nginx-uwsgi;
-  scgi_temp_path {directory}/nginx-scgi;
   js_path {directory};
   js_import bench from session.js;
   js_var $session;
@@ -77,7 +58,6 @@ http {{
 {certificate}    location / {{ {handler} }}
     location @shop {{ {forward} }}
   }}
-}}
 """
 
 _FORWARD = 'proxy_pass http://shop; proxy_http_version 1.1; proxy_set_header Connection "";'
@@ -95,10 +75,8 @@ def text(setting: Setting, njs: Path) -> str:
     scripted = case.place in {"header", "body"} or case.profiles == "default"
     balance = {"cookie": f"hash $cookie_{COOKIE} consistent;", "nowhere": ""}
     pem = setting.certificate
-    return _TEXT.format(
-        module=njs,
+    rest = _REST.format(
         directory=setting.directory,
-        buffer=max(case.size + 1024, 16 * 1024),
         balance=balance.get(case.place, "hash $session consistent;"),
         servers="\n".join(f"    server 127.0.0.1:{port};" for port in setting.backends.values()),
         port=setting.port,
@@ -107,15 +85,14 @@ def text(setting: Setting, njs: Path) -> str:
         handler="js_content bench.pick;" if scripted else _FORWARD,
         forward=_FORWARD,
     )
+    return nginx.text(setting.directory, case.size, rest, first=f"load_module {njs};\n")
 
 
 def _command(setting: Setting) -> list[str]:
     njs = module()
     assert njs is not None  # `lacks` has said so before
     (setting.directory / "session.js").write_text(_SCRIPT)
-    path = setting.directory / "nginx.conf"
-    path.write_text(text(setting, njs))
-    return ["nginx", "-e", "stderr", "-p", str(setting.directory), "-c", str(path)]
+    return nginx.command(setting.directory, text(setting, njs))
 
 
 def _refuses(case: Case) -> str:
@@ -133,7 +110,7 @@ def _lacks() -> str:
 NGINX_NJS = Contender(
     name="nginx-njs",
     about="nginx, the body in memory, an njs script finds the id; a hash of it, no table",
-    packages=PACKAGES,
+    packages=nginx.PACKAGES,
     version=("nginx", "-v"),
     command=_command,
     refuses=_refuses,

@@ -315,6 +315,9 @@ class Member:
     def waiting(self, count: int) -> None:
         if count < 0:
             raise ValueError(f"member {self.name!r} cannot have {count} requests waiting")
+        self._wait(count)
+
+    def _wait(self, count: int) -> None:
         self._waiting = count
         self.load = (self._inflight + count) / self._weight
 

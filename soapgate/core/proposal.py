@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from json import dumps
 
 from soapgate.core.candidates import Candidate
-from soapgate.core.errors import Failure
 from soapgate.core.explained import Message
 from soapgate.core.ns import PREFIXES
 from soapgate.core.profiles import HttpFacts, Plan, Profile, read_profile
-from soapgate.core.scanner import Found, ScanLimits, Scanner
+from soapgate.core.scanner import Found, ScanLimits
+from soapgate.core.sight import scanned
 from soapgate.core.sightings import Prefixes, Sighting
 
 PLACES = 4  # locations of one use in a profile; where an id stands more often, the surest count
@@ -131,17 +131,10 @@ def _found(plan: Plan, message: Message, limits: ScanLimits) -> list[Found]:
     watch = plan.request if message.kind == "request" else plan.response
     found = list(watch.http(HttpFacts(message.target, message.fields)))
     if message.body and watch.needs_envelope:
-        scanner = Scanner(
-            watch,
-            limits,
-            content_type=message.first(b"content-type"),
-            content_encoding=message.first(b"content-encoding"),
-            action=message.action,
-        )
-        try:
-            found += (scanner.feed(message.body) or scanner.close()).found
-        except Failure:
+        seen = scanned(message, watch, limits)
+        if seen is None:
             return []
+        found += seen.found
     return found
 
 

@@ -99,15 +99,8 @@ class SharedMember(_Seated):
         self._inflight = inflight
         self._row.counts[self._row.mine] = inflight
 
-    @property
-    def waiting(self) -> int:
+    def _wait(self, count: int) -> None:
         """In this worker."""
-        return self._waiting
-
-    @waiting.setter
-    def waiting(self, count: int) -> None:
-        if count < 0:
-            raise ValueError(f"member {self.name!r} cannot have {count} requests waiting")
         fewer = count < self._waiting
         self._waiting = count
         self._row.wait(count)

@@ -90,6 +90,7 @@ class _Worker:
         self.started = 0.0
         self.served = 0.0  # since when it serves
         self.asked: float | None = None  # when it was, if it has not answered yet
+        self.waiting: list[Deferred[None]] = []  # for its answer to the next question
         self.ends = 0  # in a row, each soon after its start
         self.counts: Mapping[str, Any] | None = None
         self.channel: SupervisorEnd | None = None
@@ -209,6 +210,8 @@ class Crew:
         if channel.transport is not None:
             channel.transport.abortConnection()
         self._buried(worker.number, counts)
+        waiting, worker.waiting = worker.waiting, []
+        _answered(waiting)  # there will be no more
         if self._finishing:
             if not asked:
                 _log.warn("{name} {how}", name=worker.name, how=how)
@@ -265,29 +268,44 @@ class Crew:
                 worker.channel.callRemote(command, **arguments)
 
     def gather(self) -> Deferred[Any]:
-        """Ask all what they counted; `counts` has it when this fires. Who has not answered the last
-        time is not asked again."""
-        asked = [
-            self._ask(worker, worker.channel)
+        """Ask all what they counted; when this fires `counts` has what they had counted when it was
+        called. Who does not answer in time is as it last was."""
+        now = self._reactor.seconds()
+        answers = [
+            self._answer(worker)
             for worker in self._workers
-            if worker.channel is not None and worker.state in ASKED and worker.asked is None
+            if worker.channel is not None
+            and worker.state in ASKED
+            and (worker.asked is None or now - worker.asked < REPORT_SECONDS)
         ]
-        return DeferredList(asked) if asked else succeed(None)
+        return DeferredList(answers) if answers else succeed(None)
 
-    def _ask(self, worker: _Worker, channel: SupervisorEnd) -> Deferred[Any]:
-        waiting: Deferred[Any] = Deferred()
+    def _answer(self, worker: _Worker) -> Deferred[Any]:
+        """Fires when it has answered a question that is asked from now on. One at a time: an answer
+        that is under way may be older than what the caller knows of, so the next is waited for."""
+        answered: Deferred[None] = Deferred()
+        worker.waiting.append(answered)
+        if worker.asked is None:
+            self._ask(worker)
+        # what comes later is taken all the same
+        return answered.addTimeout(REPORT_SECONDS, self._reactor).addErrback(lambda _: None)
+
+    def _ask(self, worker: _Worker) -> None:
+        channel = worker.channel
+        assert channel is not None
         worker.asked = self._reactor.seconds()
+        waiting, worker.waiting = worker.waiting, []
 
         def came(answer: Any) -> None:
             if worker.channel is channel:
                 worker.asked = None
                 if not isinstance(answer, Failure):
                     worker.counts = answer["counts"]
-            waiting.callback(None)
+                if worker.waiting:
+                    self._ask(worker)
+            _answered(waiting)
 
         channel.callRemote(Report).addBoth(came)
-        # then it is as it was; what comes later is taken all the same
-        return waiting.addTimeout(REPORT_SECONDS, self._reactor).addErrback(lambda _: None)
 
     @property
     def counts(self) -> list[Mapping[str, Any]]:
@@ -358,6 +376,11 @@ class Crew:
         if ended is not None and not any(worker.process for worker in self._workers):
             self._ended = None
             ended.callback(None)
+
+
+def _answered(waiting: Sequence[Deferred[None]]) -> None:
+    for one in waiting:
+        one.callback(None)
 
 
 @implementer(IProcessProtocol)

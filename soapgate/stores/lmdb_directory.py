@@ -5,7 +5,7 @@
     state                "clean" or "dirty", and the boot of the machine that wrote it
     guard                locked while one process opens, grows or closes the store
     users                locked, shared, by every process that has the store open
-    broken-TIME.mdb      a data file that could not be used, set aside
+    broken-TIME.mdb      a data file that could not be used, set aside; the newest few are kept
 
 The pins are written without waiting for the disk. That is safe against the death of any process,
 since the pages are the kernel's; it is not safe against the death of the kernel, which may have
@@ -24,6 +24,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import time
@@ -35,7 +36,9 @@ from typing import Literal
 from soapgate.core.errors import StoreError
 
 SECRET_BYTES = 32
+ASIDE = 3  # broken files that are kept: enough to find out why, and they may be large
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BROKEN = re.compile(r"broken-(\d{8}T\d{6}Z)(?:-(\d+))?\.mdb")
 NO_FALLOCATE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
@@ -203,18 +206,27 @@ class Directory:
         )
 
     def set_aside(self, fault: str) -> None:
-        """Rename a data file that cannot be used, and note what was wrong with it."""
-        stem = "broken-" + time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        aside = self.path / f"{stem}.mdb"
-        number = 1
-        while aside.exists():
-            number += 1
-            aside = self.path / f"{stem}-{number}.mdb"
+        """Rename a data file that cannot be used, and note what was wrong with it. Of those that
+        were set aside earlier all but the newest are removed: `ASIDE` are left."""
+        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        earlier = self._broken()
+        number = max((number for when, number, _ in earlier if when == now), default=0) + 1
+        aside = self.path / (f"broken-{now}-{number}.mdb" if number > 1 else f"broken-{now}.mdb")
         self.data.rename(aside)
         (self.path / "lock.mdb").unlink(missing_ok=True)
+        removed = [file.name for *_, file in earlier[: 1 - ASIDE] if _removed(file)]
+        older = f"; removed were the older {', '.join(removed)}" if removed else ""
         self.notes.append(
             f"{self.data} could not be used ({fault}): it is set aside as {aside.name}, which may"
-            " be removed, and the store starts without pins"
+            f" be removed, and the store starts without pins{older}"
+        )
+
+    def _broken(self) -> list[tuple[str, int, Path]]:
+        """(time, number within that second, file) of what was set aside, the oldest first."""
+        return sorted(
+            (match[1], int(match[2] or 1), file)
+            for file in self.path.iterdir()
+            if (match := _BROKEN.fullmatch(file.name))
         )
 
     def size(self) -> int:
@@ -238,6 +250,15 @@ class Directory:
         finally:
             os.close(opened)
         return True
+
+
+def _removed(file: Path) -> bool:
+    """Remove it if that can be; it costs room, and is no reason not to start."""
+    try:
+        file.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def _fault(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import backends, load
+from bench import load, nginx
 from bench.cases import CASES, MAIN
 from bench.checks import check
 from bench.contenders.everybody import BESIDE, CONTENDERS
@@ -36,7 +36,7 @@ KINDS = [
 
 @pytest.fixture
 def programs() -> None:
-    lacking = missing({**backends.PACKAGES, **load.PACKAGES})
+    lacking = missing({**nginx.PACKAGES, **load.PACKAGES})
     if lacking:
         pytest.skip(install(lacking))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 
+import pieces
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,11 +88,7 @@ def read(pieces, start="", most=MOST):
 
 
 def each_way(data, start="", most=MOST):
-    whole = read([data], start, most)
-    assert read([data[i : i + 1] for i in range(len(data))], start, most) == whole
-    for at in range(1, len(data), max(1, len(data) // 300)):
-        assert read([data[:at], data[at:]], start, most) == whole, at
-    return whole
+    return pieces.each_way(lambda these: read(these, start, most), data)
 
 
 def multi(*parts, before=b"", after=b"--b--\r\n"):
@@ -295,13 +292,9 @@ PIECES = st.lists(
 @settings(deadline=None, max_examples=300)
 @given(PIECES, st.sampled_from(["", "r"]), st.integers(0, 120), st.lists(st.integers(0, 9)))
 def test_any_bytes_end_alike_however_they_are_cut(data, start, most, sizes):
-    pieces, rest = [], data
-    for size in sizes:
-        pieces.append(rest[:size])
-        rest = rest[size:]
     whole = read([data], start, most)
-    assert read([*pieces, rest], start, most) == whole
-    assert read([data[i : i + 1] for i in range(len(data))], start, most) == whole
+    assert read(pieces.cut(data, sizes), start, most) == whole
+    assert read(pieces.singly(data), start, most) == whole
 
 
 PARTS_AND_NOISE = st.lists(

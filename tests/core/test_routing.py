@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from routed import NEW, REDISPATCH, STRICT, UNKNOWN, pinned, pool_of, unpinned
 
 from soapgate.core import routing
 from soapgate.core.errors import Reason
@@ -24,31 +25,10 @@ from soapgate.core.routing import (
     route,
 )
 
-STRICT = Terms()
-REDISPATCH = Terms(lost="redispatch")
-
-
-def pool_of(*names: str, maxconn: int = 0, **options: object) -> Pool:
-    backends = [Backend.parse(name, f"http://{name}", maxconn=maxconn) for name in names]
-    return Pool("shop", backends, health=Health(rise=1, fall=1), **options)  # type: ignore[arg-type]
-
 
 def fill(pool: Pool) -> None:
     for member in pool.members.values():
         member.inflight = max(1, member.backend.maxconn)
-
-
-def pinned(backend: str, key: bytes = b"k", *, primary: bytes | None = None) -> Identity:
-    pin = Pin("shop", "p", backend, b"", 0.0, 0.0)
-    return Identity("p", key, True, pin, primary or key)
-
-
-def unpinned(key: bytes = b"k", *, bindable: bool) -> Identity:
-    return Identity("p", key, bindable, None, key)
-
-
-NEW = unpinned(b"new", bindable=True)
-UNKNOWN = unpinned(b"unknown", bindable=False)
 
 
 # Pinned

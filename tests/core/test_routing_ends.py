@@ -3,34 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from routed import NEW, REDISPATCH, STRICT, UNKNOWN, pinned, pool_of, unpinned
 
 from soapgate.core.errors import Reason
 from soapgate.core.pins import SESSION_ENDED, Pin
 from soapgate.core.policies import POLICIES, Rendezvous
-from soapgate.core.pool import Backend, Health, Pool
 from soapgate.core.routing import Identity, Refusal, Route, Terms, route
-
-STRICT = Terms()
-REDISPATCH = Terms(lost="redispatch")
-
-
-def pool_of(*names: str, maxconn: int = 0, **options: object) -> Pool:
-    backends = [Backend.parse(name, f"http://{name}", maxconn=maxconn) for name in names]
-    return Pool("shop", backends, health=Health(rise=1, fall=1), **options)  # type: ignore[arg-type]
-
-
-def pinned(backend: str, key: bytes = b"k", *, primary: bytes | None = None) -> Identity:
-    pin = Pin("shop", "p", backend, b"", 0.0, 0.0)
-    return Identity("p", key, True, pin, primary or key)
-
-
-def unpinned(key: bytes = b"k", *, bindable: bool) -> Identity:
-    return Identity("p", key, bindable, None, key)
-
-
-NEW = unpinned(b"new", bindable=True)
-UNKNOWN = unpinned(b"unknown", bindable=False)
-
 
 # Ended
 

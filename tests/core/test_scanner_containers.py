@@ -14,6 +14,7 @@ import pytest
 from drawn import UNHURRIED, envelopes, full_parse
 from hypothesis import given
 from hypothesis import strategies as st
+from pieces import singly
 from shop import ID, LIMITS, Shop, each_way, ids, message, run
 
 from soapgate.core.errors import Reason
@@ -177,7 +178,7 @@ def test_any_container_and_any_cut_give_the_ids_of_a_full_parse(drawn, chance):
     assert (ids(whole), whole.fault) == (expected, fault)
     for _ in range(3):
         assert run(pieces_of(data, chance), **options) == whole
-    assert run([data[i : i + 1] for i in range(len(data))], **options) == whole
+    assert run(singly(data), **options) == whole
 
 
 @UNHURRIED
@@ -187,7 +188,7 @@ def test_limits_do_not_depend_on_the_pieces(drawn, header, body, multipart_bytes
     limits = ScanLimits(header, body, depth=4, attributes=2, multipart_bytes=multipart_bytes)
     whole = run([data], limits=limits, **options)
     assert run(pieces_of(data, chance), limits=limits, **options) == whole
-    assert run([data[i : i + 1] for i in range(len(data))], limits=limits, **options) == whole
+    assert run(singly(data), limits=limits, **options) == whole
 
 
 @UNHURRIED
@@ -204,7 +205,7 @@ def test_a_spoilt_container_is_answered_or_refused_and_never_a_crash(drawn, chan
     if not isinstance(whole, Scanned):
         assert whole[0] in (Reason.MALFORMED, Reason.TOO_LARGE)
     assert run(pieces_of(data, chance), **options) == whole
-    assert run([data[i : i + 1] for i in range(len(data))], **options) == whole
+    assert run(singly(data), **options) == whole
 
 
 # --- attacked -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from drawn import UNHURRIED, envelopes, full_parse
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
+from pieces import singly
 from shop import ids, run
 
 from soapgate.core.scanner import Outcome, ScanLimits, Scanned
@@ -26,7 +27,7 @@ def test_any_cut_of_any_envelope_answers_as_a_full_parse(text, charset, chance):
         cuts = sorted(chance.sample(range(len(data) + 1), min(len(data), chance.randint(1, 20))))
         pieces = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
         assert run(pieces, **options) == whole
-    assert run([data[i : i + 1] for i in range(len(data))], **options) == whole
+    assert run(singly(data), **options) == whole
 
 
 @UNHURRIED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import quopri
 
+import pieces
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,11 +15,11 @@ from soapgate.core.errors import Failure, Reason
 from soapgate.core.transfer_encodings import BLANKS, open_transfer
 
 
-def decoded(coding, pieces):
+def decoded(coding, these):
     """(what comes out, why it then broke)."""
     transfer, out = open_transfer(coding), []
     try:
-        for piece in pieces:
+        for piece in these:
             out.extend(transfer.feed(piece))
     except Failure as failure:
         return b"".join(out), failure.reason
@@ -26,11 +27,7 @@ def decoded(coding, pieces):
 
 
 def each_way(coding, data):
-    whole = decoded(coding, [data])
-    assert decoded(coding, [data[i : i + 1] for i in range(len(data))]) == whole
-    for at in range(1, len(data), max(1, len(data) // 300)):
-        assert decoded(coding, [data[:at], data[at:]]) == whole, at
-    return whole
+    return pieces.each_way(lambda these: decoded(coding, these), data)
 
 
 @pytest.mark.parametrize("coding", [b"", b"7bit", b"8BIT", b" binary "])
@@ -54,11 +51,6 @@ QUOTED = {
 }
 
 
-@pytest.mark.parametrize(("data", "text"), QUOTED.values(), ids=QUOTED.keys())
-def test_quoted_printable_is_read(data, text):
-    assert each_way(b"Quoted-Printable", data) == (text, None)
-
-
 BROKEN_QUOTED = {
     "no digits": (b"ab=ZZ", b"ab"),
     "one digit": (b"ab=3>", b"ab"),
@@ -70,11 +62,6 @@ BROKEN_QUOTED = {
 }
 
 
-@pytest.mark.parametrize(("data", "text"), BROKEN_QUOTED.values(), ids=BROKEN_QUOTED.keys())
-def test_quoted_printable_breaks_where_it_is_broken(data, text):
-    assert each_way(b"quoted-printable", data) == (text, Reason.MALFORMED)
-
-
 BASE64 = {
     "one line": (b"PGEvPg==", b"<a/>"),
     "no padding needed": (b"PGEgLz4K", b"<a />\n"),
@@ -83,11 +70,6 @@ BASE64 = {
     "an open end": (b"PGEvPg", b"<a/"),
     "nothing": (b" \r\n", b""),
 }
-
-
-@pytest.mark.parametrize(("data", "text"), BASE64.values(), ids=BASE64.keys())
-def test_base64_is_read(data, text):
-    assert each_way(b"Base64", data) == (text, None)
 
 
 BROKEN_BASE64 = {
@@ -102,9 +84,28 @@ BROKEN_BASE64 = {
 }
 
 
-@pytest.mark.parametrize(("data", "text"), BROKEN_BASE64.values(), ids=BROKEN_BASE64.keys())
-def test_base64_breaks_where_it_is_broken(data, text):
-    assert each_way(b"base64", data) == (text, Reason.MALFORMED)
+READ = {"Quoted-Printable": QUOTED, "Base64": BASE64}
+BROKEN = {"quoted-printable": BROKEN_QUOTED, "base64": BROKEN_BASE64}
+
+
+def of_each(tables):
+    """Every row of every table, with its coding; the arguments of a parametrize."""
+    rows = [
+        pytest.param(coding.encode(), *row, id=f"{coding}: {name}")
+        for coding, table in tables.items()
+        for name, row in table.items()
+    ]
+    return ("coding", "data", "text"), rows
+
+
+@pytest.mark.parametrize(*of_each(READ))
+def test_what_is_encoded_is_read(coding, data, text):
+    assert each_way(coding, data) == (text, None)
+
+
+@pytest.mark.parametrize(*of_each(BROKEN))
+def test_reading_breaks_where_it_is_broken(coding, data, text):
+    assert each_way(coding, data) == (text, Reason.MALFORMED)
 
 
 @pytest.mark.parametrize("coding", [b"x-uuencode", b"uuencode", b"gzip", b"7 bit", b"\xff"])
@@ -113,20 +114,13 @@ def test_an_unknown_encoding_is_left_alone(coding):
         open_transfer(coding)
 
 
-def cut(data, sizes):
-    pieces = []
-    for size in sizes:
-        pieces.append(data[:size])
-        data = data[size:]
-    return [*pieces, data]
-
-
 @settings(deadline=None)
 @given(st.binary(max_size=200), st.lists(st.integers(0, 9), max_size=40))
 def test_whatever_is_encoded_comes_back(data, sizes):
-    assert decoded(b"base64", cut(base64.encodebytes(data), sizes)) == (data, None)
+    assert decoded(b"base64", pieces.cut(base64.encodebytes(data), sizes)) == (data, None)
     unix = data.replace(b"\r", b"")  # quopri's own lines end in LF
-    assert decoded(b"quoted-printable", cut(quopri.encodestring(unix), sizes)) == (unix, None)
+    quoted = quopri.encodestring(unix)
+    assert decoded(b"quoted-printable", pieces.cut(quoted, sizes)) == (unix, None)
 
 
 NOISE = st.lists(
@@ -139,4 +133,4 @@ NOISE = st.lists(
 @given(NOISE, st.lists(st.integers(0, 5), max_size=40))
 def test_noise_is_decoded_alike_however_it_is_cut(data, sizes):
     for coding in (b"base64", b"quoted-printable"):
-        assert decoded(coding, cut(data, sizes)) == decoded(coding, [data])
+        assert decoded(coding, pieces.cut(data, sizes)) == decoded(coding, [data])

@@ -6,6 +6,7 @@ The pages are read as text, not rendered: what a reader copies is what stands th
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "docs"))  # the scripts that write pages
 
 _OPENS = re.compile(r"(?:(?P<bare>.*)::|\s*\.\. code-block:: (?P<kind>\S+))$")
 

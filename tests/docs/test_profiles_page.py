@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import build_profiles
 import pytest
 from click.testing import CliRunner
+from written import renewed
 
 from soapgate.cli import main
 from soapgate.core.ns import PREFIXES
@@ -23,26 +23,16 @@ from soapgate.core.values import WORDS
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def builder() -> ModuleType:
-    """The script, which is no module of a package."""
-    place = ROOT / "docs" / "build_profiles.py"
-    spec = importlib.util.spec_from_file_location("build_profiles", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_page_is_what_the_script_writes(builder: ModuleType) -> None:
+def test_the_page_is_what_the_script_writes() -> None:
     text = (ROOT / "docs" / "profiles.rst").read_text(encoding="utf-8")
-    assert text == builder.renewed(text), "run docs/build_profiles.py"
+    assert text == renewed(text, build_profiles.PARTS), "run docs/build_profiles.py"
 
 
-def test_the_table_has_every_profile_and_every_location_of_it(builder: ModuleType) -> None:
+def test_the_table_has_every_profile_and_every_location_of_it() -> None:
     rows = dict(
-        re.findall(r"\* - ``([\w-]+)``\n(.*?)(?=\n   \* - |\Z)", builder.profile_table(), re.S)
+        re.findall(
+            r"\* - ``([\w-]+)``\n(.*?)(?=\n   \* - |\Z)", build_profiles.profile_table(), re.S
+        )
     )
     assert rows.keys() == catalogue().keys()
     for name, profile in catalogue().items():
@@ -52,29 +42,15 @@ def test_the_table_has_every_profile_and_every_location_of_it(builder: ModuleTyp
             assert said == [location.text for location in getattr(profile, use)]
 
 
-def test_the_table_has_every_prefix(builder: ModuleType) -> None:
+def test_the_table_has_every_prefix() -> None:
     for prefix, uris in PREFIXES.items():
-        assert f"``{prefix}``\n     - | ``{uris[0]}``" in builder.prefix_table()
+        assert f"``{prefix}``\n     - | ``{uris[0]}``" in build_profiles.prefix_table()
 
 
-def test_a_new_profile_makes_the_page_old(builder: ModuleType) -> None:
+def test_a_new_profile_makes_the_page_old() -> None:
     table = {"title": "New", "lookup": ["cookie:new"], "learn": ["cookie:new"]}
     more = {**catalogue(), "new": read_profile("new", table, {})}
-    assert builder.profile_table(more) != builder.profile_table()
-
-
-def test_what_the_author_wrote_stays(builder: ModuleType) -> None:
-    names = ("profiles", "prefixes")
-    bare = "before\n" + "".join(f".. begin {n}\nold\n.. end {n}\nafter {n}\n" for n in names)
-    new = builder.renewed(bare)
-    assert [new.count(word) for word in ("before\n", "after profiles\n", "old\n")] == [1, 1, 0]
-    assert builder.renewed(new) == new
-
-
-@pytest.mark.parametrize("page", ["", ".. begin profiles\n" * 2], ids=["missing", "twice"])
-def test_a_page_without_its_markers_is_refused(builder: ModuleType, page: str) -> None:
-    with pytest.raises(ValueError, match="begin profiles"):
-        builder.renewed(page)
+    assert build_profiles.profile_table(more) != build_profiles.profile_table()
 
 
 @pytest.fixture

@@ -306,11 +306,62 @@ def test_one_that_does_not_answer_is_told_of_as_it_last_was(works: Works) -> Non
     assert works.crew.reasons() == [
         f"worker 0 has not answered for {REPORT_SECONDS + SILENT:.0f} s"
     ]
-    works.crew.gather()  # it is not asked again
+    again: list[Any] = []
+    works.crew.gather().addCallback(again.append)  # it is neither asked again nor waited for
+    works.processes[1].pair.flow()
+    assert again
     works.processes[0].counted = 4
     works.flow()
     assert [info.exchanges for info in works.crew.infos()] == [4, 5]
     assert works.crew.reasons() == []
+
+
+def answers(works: Works) -> None:
+    """The workers answer; their answers are still on the way."""
+    for process in works.processes:
+        question = process.pair.wires[0]
+        process.end.dataReceived(question.value())
+        question.clear()
+
+
+def test_counts_are_no_older_than_the_question(works: Works) -> None:
+    fired: list[int] = []
+    works.crew.gather().addCallback(lambda _: fired.append(1))
+    answers(works)
+    works.processes[0].counted = works.processes[1].counted = 5
+    for number in (2, 3):
+        works.crew.gather().addCallback(lambda _, n=number: fired.append(n))
+    assert fired == []
+    works.flow()
+    assert fired == [1, 2, 3]
+    assert [info.exchanges for info in works.crew.infos()] == [5, 5]
+
+
+def test_who_asks_meanwhile_waits_no_longer_than_the_others(works: Works) -> None:
+    works.crew.gather()
+    works.clock.advance(REPORT_SECONDS - 0.1)
+    done: list[Any] = []
+    works.crew.gather().addCallback(done.append)
+    works.clock.advance(REPORT_SECONDS - 0.1)
+    assert not done
+    works.clock.advance(0.1)
+    assert done
+    works.flow()  # what comes too late is taken all the same
+    assert works.crew.reasons() == []
+
+
+@pytest.mark.parametrize("cut_first", [False, True])
+def test_who_waits_for_a_worker_that_dies_hears_of_it(works: Works, cut_first: bool) -> None:
+    done: list[int] = []
+    works.crew.gather()
+    # of the dead it hears when its last counts were handed over
+    works.crew.gather().addCallback(lambda _: done.append(len(works.buried)))
+    works.processes[1].pair.flow()
+    if cut_first:
+        works.processes[0].pair.cut()
+    works.processes[0].ended("was ended by signal 9")
+    works.processes[0].pair.cut()
+    assert done == [0 if cut_first else 1]
 
 
 def test_a_mark_of_any_worker_is_heard(works: Works) -> None:

@@ -279,6 +279,45 @@ def test_files_set_aside_in_one_second_do_not_replace_each_other(directory, monk
     }
 
 
+def set_aside_at(directory, monkeypatch, *seconds):
+    """Sets a file aside at each of these seconds; what is left is told by content."""
+    for number, second in enumerate(seconds, 1):
+        monkeypatch.setattr(
+            lmdb_directory.time, "gmtime", lambda s=second: (2024, 1, 2, 3, 4, s, 0, 0, 0)
+        )
+        directory.data.write_bytes(b"%d" % number)
+        directory.set_aside("a test")
+    left = [file for file in directory.path.glob("broken-*") if file.is_file()]
+    return sorted(int(file.read_bytes()) for file in left)
+
+
+def test_of_the_files_set_aside_the_newest_are_kept_and_the_note_names_those_removed(
+    directory, monkeypatch
+):
+    assert set_aside_at(directory, monkeypatch, 1, 2, 3) == [1, 2, 3]
+    assert not any("removed were" in note for note in directory.notes)
+    # the second of a second is newer than the first, and the tenth newer than the second
+    assert set_aside_at(directory, monkeypatch, *[4] * 12) == [10, 11, 12]
+    assert directory.notes[3].endswith("; removed were the older broken-20240102T030401Z.mdb")
+
+
+def test_the_file_just_set_aside_is_kept_when_the_clock_went_back(directory, monkeypatch):
+    assert set_aside_at(directory, monkeypatch, 7, 8, 9, 1) == [2, 3, 4]
+
+
+def test_what_somebody_else_named_is_not_removed(directory, monkeypatch):
+    for name in ("broken-by-me.mdb", "broken-20240102T030400Z.mdb.gz", "key"):
+        (directory.path / name).write_bytes(b"0")
+    assert set_aside_at(directory, monkeypatch, 1, 2, 3, 4) == [0, 0, 2, 3, 4]
+    assert (directory.path / "key").exists()
+
+
+def test_a_broken_file_that_cannot_be_removed_is_no_reason_not_to_start(directory, monkeypatch):
+    (directory.path / "broken-20230102T030400Z.mdb").mkdir()
+    assert set_aside_at(directory, monkeypatch, 1, 2, 3) == [1, 2, 3]
+    assert not any("removed were" in note for note in directory.notes)
+
+
 # room
 
 

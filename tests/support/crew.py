@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ends import Pair
-from gate import _SILENT, Loop, Wire
+from gate import _SILENT, FILE, Loop, Wire
 from twisted.internet.defer import ensureDeferred, succeed
 
 from soapgate import service, supervisor
@@ -20,6 +20,8 @@ from soapgate import worker as worker_program
 from soapgate.config import load
 from soapgate.edge import sharing
 from soapgate.worker import Worker
+
+TWO = FILE.replace('"memory:"', '"lmdb:pins"').replace("[gateway]", "[gateway]\nworkers = 2")
 
 
 class _Port:

@@ -15,6 +15,7 @@ from suds.client import Client
 from suds.plugin import MessagePlugin
 from suds.sax.attribute import Attribute
 from suds.sax.element import Element
+from told import shop
 
 SHOP = ("shop", "urn:example:shop")
 
@@ -26,44 +27,41 @@ class Reader(MessagePlugin):
         self.envelope = context.reply
 
 
-def block(reader: Reader, carrier: str, reply) -> Element | None:
-    """What to send with each request of the session."""
-    if carrier == "cookie":
-        return None
-    if carrier == "wsa":
-        issued = reader.envelope.childAtPath("Envelope/Header/ReplyTo/ReferenceParameters/CartKey")
-        return Element("CartKey", ns=SHOP).setText(issued.getText())
-    if carrier == "header":
-        issued = reader.envelope.childAtPath("Envelope/Header/Session").get("id")
-    else:
-        issued = reply.sessionId
-    element = Element("Session", ns=SHOP)
-    element.append(Attribute("id", issued))
-    return element
+class Cart:
+    """The cart over one carrier: what a reply issued goes with each request of the session."""
+
+    def __init__(self, url: str, carrier: str) -> None:
+        self._carrier = carrier
+        self._reader = Reader()
+        contract = Path(environ["CONTRACTS"], f"cart-{carrier}.wsdl").as_uri()
+        options = {"plugins": [self._reader], "cache": None, "timeout": 60}
+        self._client = Client(contract, location=url + carrier, **options)
+        calls = self._client.service
+        self.add, self.items, self.checkout = calls.add, calls.items, calls.checkout
+
+    def login(self, customer: str):
+        reply = self._client.service.login(customer)
+        echoed = self._echo(reply)
+        self._client.set_options(soapheaders=[echoed] if echoed is not None else [])
+        return reply
+
+    def _echo(self, reply) -> Element | None:
+        if self._carrier == "cookie":
+            return None
+        header = self._reader.envelope.childAtPath("Envelope/Header")
+        if self._carrier == "wsa":
+            issued = header.childAtPath("ReplyTo/ReferenceParameters/CartKey")
+            return Element("CartKey", ns=SHOP).setText(issued.getText())
+        body = self._carrier == "body"
+        issued = reply.sessionId if body else header.childAtPath("Session").get("id")
+        element = Element("Session", ns=SHOP)
+        element.append(Attribute("id", issued))
+        return element
 
 
 def main(url: str, carrier: str, customer: str) -> int:
-    reader = Reader()
-    contract = Path(environ["CONTRACTS"], f"cart-{carrier}.wsdl").as_uri()
-    client = Client(contract, location=url + carrier, plugins=[reader], cache=None, timeout=60)
-    call = client.service
-    try:
-        reply = call.login(customer)
-        print("login", reply.node)
-        echoed = block(reader, carrier, reply)
-        client.set_options(soapheaders=[echoed] if echoed is not None else [])
-        for article, quantity in (("tea", 1), ("jam", 2)):
-            reply = call.add(article, quantity)
-            print("add", reply.node, reply.count)
-        reply = call.items()
-        lines = ",".join(f"{line.article}={line.quantity}" for line in reply.line)
-        print("items", reply.node, reply.customer, lines)
-        reply = call.checkout()
-        print("checkout", reply.node, reply.count)
-    except suds.WebFault as fault:
-        print("fault", fault.fault.faultcode)
-        return 3
-    return 0
+    cart = Cart(url, carrier)
+    return shop(cart, customer, fault=suds.WebFault, code=lambda error: error.fault.faultcode)
 
 
 if __name__ == "__main__":

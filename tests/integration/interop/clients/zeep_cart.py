@@ -8,33 +8,20 @@ from __future__ import annotations
 
 import sys
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 warnings.simplefilter("default")  # zeep 4.3 and what it imports are not free of warnings
 sys.path.append(str(Path(__file__).parents[4] / "samples"))
 
 from client import CartClient  # noqa: E402
+from told import shop  # noqa: E402
 from zeep.exceptions import Fault  # noqa: E402
 
 
 def main(url: str, carrier: str, customer: str) -> int:
-    cart = CartClient(carrier, url, timeout=60)
-    try:
-        print("login", cart.login(customer).node)
-        for article, quantity in (("tea", 1), ("jam", 2)):
-            reply = cart.add(article, quantity)
-            print("add", reply.node, reply.count)
-        reply = cart.items()
-        lines = ",".join(f"{line.article}={line.quantity}" for line in reply.line)
-        print("items", reply.node, reply.customer, lines)
-        reply = cart.checkout()
-        print("checkout", reply.node, reply.count)
-    except Fault as fault:
-        print("fault", fault.code)
-        return 3
-    finally:
-        cart.close()
-    return 0
+    with closing(CartClient(carrier, url, timeout=60)) as cart:
+        return shop(cart, customer, fault=Fault, code=lambda fault: fault.code)
 
 
 if __name__ == "__main__":
