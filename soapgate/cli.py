@@ -36,8 +36,19 @@ _file = click.Path(dir_okay=False, path_type=Path)
 _message = click.Path(allow_dash=True, path_type=Path)
 
 
+def _version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked:
+        from soapgate.compiled import word
+
+        click.echo(f"soapgate, version {__version__} ({word()})")
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="soapgate")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Show the version, and whether it runs compiled.",
+)  # fmt: skip
 def main() -> None:
     """soapgate keeps every SOAP session on the backend that holds it.
 

@@ -26,7 +26,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 
 import soapgate
-from soapgate import assembly
+from soapgate import assembly, compiled
 from soapgate.config import Config, load
 from soapgate.core.errors import ConfigError, SoapgateError
 from soapgate.core.explained import View
@@ -141,6 +141,7 @@ class Gateway(TwistedService):
     """A whole gateway as a Twisted service; it is also the admin side's `View`."""
 
     version = soapgate.__version__
+    build = compiled.word()
 
     def __init__(self, reactor: Any, config: Config, path: Path | None = None) -> None:
         """`path`: the file that `config` came from, for reloads. Raises SoapgateError for what
@@ -380,6 +381,8 @@ def run(config: Config, path: Path | None = None) -> int:
     from soapgate.edge.turn import install
 
     reactor = install()
+    if remark := compiled.remark():
+        sys.stderr.write(f"soapgate: {remark}\n")
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
     try:
         gateway = Gateway(reactor, config, path)

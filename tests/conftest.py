@@ -1,5 +1,8 @@
-"""Makes `support` importable: whole gateways in memory (`gate`, `crew`), the command line
-(`commands`)."""
+"""No test runs on compiled modules that are out of date; `soapgate.compiled` sees that.
+
+It also makes `support` importable: whole gateways in memory (`gate`, `crew`), the
+command line (`commands`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,10 @@ from typing import Any
 import pytest
 from twisted.logger import formatEvent, globalLogPublisher
 
+from soapgate import compiled
+
+if remark := compiled.remark():  # first of all: yesterday's build would be what is tested
+    pytest.exit(f"no test was run: {remark}", returncode=4)
 sys.path.append(str(Path(__file__).parent / "support"))
 
 from commands import ask, good, message

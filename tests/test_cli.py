@@ -13,7 +13,7 @@ import pytest
 from commands import ENVELOPE
 
 import soapgate
-from soapgate import remote
+from soapgate import compiled, remote
 from soapgate.cli import main
 from soapgate.core.profiles import catalogue
 
@@ -45,8 +45,9 @@ def test_every_command_is_documented():
         assert " ".join(("soapgate", *command)).strip() in docs
 
 
-def test_the_version_is_told(ask):
-    assert ask("--version").output == f"soapgate, version {soapgate.__version__}\n"
+def test_the_version_is_told_and_whether_it_runs_compiled(ask):
+    told = f"soapgate, version {soapgate.__version__} ({compiled.word()})\n"
+    assert ask("--version").output == told
 
 
 LIGHT = """

@@ -64,8 +64,10 @@ OF_THE_WHOLE = {
 
 
 def files(*places: str) -> list[Path]:
-    """The Python files of these directories of the project, sorted; a missing one has none."""
-    found = (path for place in places for path in (ROOT / place).rglob("*.py"))
+    """The Python files of these directories of the project, sorted, and those named themselves; a
+    missing one has none."""
+    found = {path for place in places for path in (ROOT / place).rglob("*.py")}
+    found |= {ROOT / place for place in places if place.endswith(".py")}
     return sorted(path for path in found if "__pycache__" not in path.parts)
 
 
@@ -243,10 +245,13 @@ RULES: dict[str, tuple[Rule, tuple[str, ...]]] = {
     "only cli prints": (prints_nothing, ("soapgate",)),
     "a file opens with its theory": (
         opens_with_its_theory,
-        ("soapgate", "twisted", "samples", "bench"),
+        ("soapgate", "twisted", "samples", "bench", "setup.py"),
     ),
-    "no file is too long": (is_short, ("soapgate", "twisted", "samples", "bench", "tests")),
-    "names are plain": (has_plain_names, ("soapgate", "samples", "bench")),
+    "no file is too long": (
+        is_short,
+        ("soapgate", "twisted", "samples", "bench", "tests", "setup.py"),
+    ),
+    "names are plain": (has_plain_names, ("soapgate", "samples", "bench", "setup.py")),
 }
 
 
@@ -254,6 +259,24 @@ RULES: dict[str, tuple[Rule, tuple[str, ...]]] = {
 def test_house_rule_holds(rule: Rule, places: tuple[str, ...]) -> None:
     breaches = broken(rule, files(*places))
     assert not breaches, f"{rule.__doc__}\n{breaches}"
+
+
+def types_follow(module: str, source: str) -> Iterator[str]:
+    """The C types of a module (.pxd) are short, open with a comment, and go where it may go."""
+    if not source.startswith("# "):
+        yield "1: no comment that says what the types are for"
+    for number, line in enumerate(source.splitlines(), 1):
+        if number > LINES:
+            yield f"{number}: longer than {LINES} lines"
+            return
+        if re.match(r"(from \S+ )?cimport ", line):
+            for breach in arrows(module, line.replace("cimport", "import", 1)):
+                yield f"{number}: {breach.partition(': ')[2]}"
+
+
+def test_types_keep_the_rules_of_their_modules() -> None:
+    breaches = broken(types_follow, sorted((ROOT / "soapgate").rglob("*.pxd")))
+    assert not breaches, breaches
 
 
 def expected_tests() -> dict[str, Path]:
@@ -335,6 +358,12 @@ BREACHES = {
     "no docstring": (opens_with_its_theory, "soapgate.edge.proxy", "x = 1"),
     "one sentence": (opens_with_its_theory, "soapgate.edge.proxy", '"""Proxies."""'),
     "a long file": (is_short, "soapgate.edge.proxy", "x = 1\n" * (LINES + 1)),
+    "types without a word": (types_follow, "soapgate.edge.known", "cdef class X:\n    pass"),
+    "types of core import edge": (
+        types_follow,
+        "soapgate.core.shapes",
+        "# Why.\nfrom soapgate.edge.known cimport KnownHeads",
+    ),
     "a vague name": (has_plain_names, "soapgate.edge.proxy", "class PinManager: pass"),
 }
 FINE = {
@@ -349,6 +378,11 @@ FINE = {
         reactor_is_an_argument,
         "soapgate.service",
         "def main():\n from twisted.internet import reactor",
+    ),
+    "types import types": (
+        types_follow,
+        "soapgate.edge.known",
+        "# Why.\nfrom soapgate.core.shapes cimport Shapes\ncimport cython",
     ),
     "cli prints": (prints_nothing, "soapgate.cli", "print(1)"),
     "two sentences": (opens_with_its_theory, "soapgate.edge.proxy", '"""Proxies. Only."""'),

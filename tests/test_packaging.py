@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
 import venv
@@ -22,19 +23,24 @@ from pathlib import Path
 
 import pytest
 
+from soapgate import compiled
+
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_SOURCE = shutil.ignore_patterns(
-    ".git", ".venv*", "*.egg-info", "build", "dist", "var", "out", "__pycache__", ".*_cache"
+    ".git", ".venv*", "*.egg-info", "build", "dist", "var", "out", "__pycache__", ".*_cache", "*.so"
 )
 MINUTE = 60.0
 OWN_WHEELS = (70, 1)  # the first setuptools that makes wheels without another package
 
 
-def run(command: Sequence[str | Path], where: Path) -> str:
-    """Standard output of a command, run outside of the source tree, with no path of its own."""
+def run(command: Sequence[str | Path], where: Path, **settings: str) -> str:
+    """Standard output of a command, run outside of the source tree, with no path of its own and
+    these variables."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    clean.pop(compiled.SWITCH, None)
+    clean |= settings
     done = subprocess.run(
         command, cwd=where, env=clean, capture_output=True, text=True, timeout=5 * MINUTE
     )
@@ -62,12 +68,17 @@ def sources(folder: str, *endings: str) -> set[str]:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with one sdist and one wheel."""
     room = tmp_path_factory.mktemp("packaging")
+    build(room)
+    return room / "dist"
+
+
+def build(room: Path, *options: str, **settings: str) -> str:
+    """Make what is shipped in `room`/dist; returns what was said meanwhile."""
     copy = shutil.copytree(ROOT, room / "source", ignore=NOT_SOURCE)
-    command = [sys.executable, "-m", "build", "--outdir", str(room / "dist"), str(copy)]
+    command = [sys.executable, "-m", "build", *options, "--outdir", str(room / "dist"), str(copy)]
     if can_build():
         command.insert(3, "--no-isolation")
-    run(command, room)
-    return room / "dist"
+    return run(command, room, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +90,11 @@ def wheel(built: Path) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment that has the wheel, and the running environment's packages behind it."""
-    place = tmp_path_factory.mktemp("installed") / "env"
+    return install(wheel, tmp_path_factory.mktemp("installed") / "env")
+
+
+def install(wheel: Path, place: Path) -> Path:
+    """A new environment at `place` as `installed` describes it."""
     venv.create(place, with_pip=False, symlinks=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python"]
     run([*pip, str(place), "install", "--no-index", "--no-deps", "--quiet", str(wheel)], place)
@@ -97,17 +112,25 @@ def test_sdist_holds_the_whole_project(built: Path) -> None:
     wanted = {
         f"{folder}/{name}"
         for folder in folders
-        for name in sources(folder, ".py", ".toml", ".rst", ".wsdl", ".xsd")
+        for name in sources(folder, ".py", ".pxd", ".toml", ".rst", ".wsdl", ".xsd")
         if not name.startswith("out/")
     }
-    wanted |= {"Makefile", "README.rst", "NEWS.rst", "ruff.toml", ".ci/run", "setup.cfg"}
+    wanted |= {
+        "Makefile",
+        "README.rst",
+        "NEWS.rst",
+        "ruff.toml",
+        ".ci/run",
+        "setup.cfg",
+        "setup.py",
+    }
     assert wanted - names == set()
 
 
 def test_wheel_holds_the_package_the_catalogue_the_samples_and_the_contracts(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    wanted = {f"soapgate/{name}" for name in sources("soapgate", ".py", ".toml")}
+    wanted = {f"soapgate/{name}" for name in sources("soapgate", ".py", ".pxd", ".toml")}
     share = f"{'-'.join(wheel.name.split('-')[:2])}.data/data/share/soapgate"
     for folder in ("samples", "wsdl"):
         for name in sources(folder, ".py", ".toml", ".rst", ".wsdl", ".xsd"):
@@ -153,3 +176,64 @@ def test_twist_finds_the_plugin_of_the_installed_wheel(installed: Path) -> None:
         "print(*(each.tapname for each in getPlugins(IServiceMaker)))"
     )
     assert "soapgate" in run([installed / "bin/python", "-c", ask], installed).split()
+
+
+# -- compiled and plain
+
+PROBING = """\
+#!/bin/sh
+# a compiler that is there, and fails when it is needed
+case "$*" in *probe.c*) exec cc "$@" ;; esac
+echo "out of order" >&2
+exit 1
+"""
+
+
+def extensions(wheel: Path) -> set[str]:
+    """The modules that a wheel has compiled."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".so")]
+    return {name.partition(".")[0].replace("/", ".") for name in names}
+
+
+def can_compile() -> bool:
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    return shutil.which("cc") is not None and header.exists()
+
+
+@pytest.mark.skipif(not can_compile(), reason="no cc or no Python.h (gcc, python3-dev)")
+def test_wheel_has_the_listed_modules_compiled_and_is_of_this_platform(
+    wheel: Path, installed: Path
+) -> None:
+    assert extensions(wheel) == set(compiled.MODULES)
+    assert not wheel.name.endswith("-none-any.whl")
+    assert "(compiled)" in run([installed / "bin/soapgate", "--version"], installed)
+
+
+def test_without_a_compiler_the_wheel_is_plain_says_so_and_runs(tmp_path: Path) -> None:
+    said = build(tmp_path, "--wheel", CC="/bin/false")
+    (wheel,) = tmp_path.glob("dist/*-py3-none-any.whl")
+    assert "soapgate: not compiled, because there is no C compiler" in said
+    assert extensions(wheel) == set()
+    place = install(wheel, tmp_path / "env")
+    assert "(plain)" in run([place / "bin/soapgate", "--version"], place)
+    run([place / "bin/soapgate", "check", place / "share/soapgate/samples/config/all.toml"], place)
+
+
+@pytest.mark.skipif(not can_compile(), reason="no cc or no Python.h (gcc, python3-dev)")
+def test_with_a_compiler_that_fails_the_wheel_is_plain_and_runs(tmp_path: Path) -> None:
+    compiler = tmp_path / "cc"
+    compiler.write_text(PROBING)
+    compiler.chmod(0o755)
+    build(tmp_path, "--wheel", CC=str(compiler))
+    (wheel,) = tmp_path.glob("dist/*.whl")
+    assert extensions(wheel) == set()
+    place = install(wheel, tmp_path / "env")
+    assert "(plain)" in run([place / "bin/soapgate", "--version"], place)
+
+
+def test_the_switch_makes_a_plain_wheel(tmp_path: Path) -> None:
+    said = build(tmp_path, "--wheel", SOAPGATE_PURE="1")
+    assert "soapgate: not compiled, because SOAPGATE_PURE is set" in said
+    (wheel,) = tmp_path.glob("dist/*-py3-none-any.whl")
+    assert extensions(wheel) == set()

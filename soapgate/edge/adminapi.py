@@ -48,6 +48,10 @@ class View(Protocol):
     def version(self) -> str: ...
 
     @property
+    def build(self) -> str:
+        """Whether it runs compiled, in a word."""
+
+    @property
     def started(self) -> float:
         """Seconds since the epoch."""
 
@@ -139,6 +143,7 @@ async def status(call: Call) -> Reply:
     return Reply(
         {
             "version": view.version,
+            "build": view.build,
             "started": iso(view.started),
             "uptime": round(view.now() - view.started, 3),
             "ready": is_ready,

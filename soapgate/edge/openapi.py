@@ -172,6 +172,7 @@ SCHEMAS: dict[str, Json] = {
     },
     "Status": _object(
         version=TEXT,
+        build=TEXT,
         started=TIME,
         uptime=NUMBER,
         ready=FLAG,

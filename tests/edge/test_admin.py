@@ -34,7 +34,7 @@ class Gateway:
     """A `View` of plain attributes: one service on a pool of two."""
 
     def __init__(self) -> None:
-        self.version = "1.2.3"
+        self.version, self.build = "1.2.3", "plain"
         self.started = NOW - 60
         backends = [Backend.parse(f"b{n}", f"http://10.0.0.{n}:9001") for n in (1, 2)]
         self.pools = {"farm": Pool("farm", backends)}

@@ -49,6 +49,7 @@ class Gateway:
             Backend.parse("b2", "http://10.0.0.2:9002", backup=True),
         ]
         self.version = "1.2.3"
+        self.build = "plain"
         self.started = NOW - 60
         self.pools = {"farm": Pool("farm", backends)}
         self.services = {"shop": service("shop", "worker"), "bank": service("bank")}
@@ -99,6 +100,7 @@ def test_the_status_is_the_gateway_at_a_glance(gateway):
         gateway.pools["farm"].members["b2"].mark(False)
     assert gateway.ask(adminapi.status).content == {
         "version": "1.2.3",
+        "build": "plain",
         "started": "2023-11-14T22:12:20.000Z",
         "uptime": 60.0,
         "ready": True,

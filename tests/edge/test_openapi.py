@@ -154,6 +154,7 @@ def view() -> Any:
 
     view = SimpleNamespace(
         version="1.2.3",
+        build="plain",
         started=now - 60,
         now=lambda: now,
         pools=pools,
