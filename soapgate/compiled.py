@@ -27,9 +27,14 @@ from pathlib import Path
 from types import ModuleType
 
 MODULES = (
+    "soapgate.core.markup",
+    "soapgate.core.pool",
+    "soapgate.core.settled",
     "soapgate.core.shapes",
+    "soapgate.edge._syscalls",
     "soapgate.edge.fastpath",
     "soapgate.edge.known",
+    "soapgate.edge.lines",
     "soapgate.edge.turn",
 )
 # Types come from a .pxd alone: an annotation `str` must go on taking a StrEnum. Bound functions
@@ -54,8 +59,10 @@ def is_pure() -> bool:
 
 
 def source(module: str, root: Path = ROOT) -> Path:
-    """The file that a listed module is written in; its types may stand beside it in a .pxd."""
-    return root.joinpath(*module.split(".")).with_suffix(".py")
+    """The file that a listed module is written in; its types may stand beside it in a .pxd. What
+    only exists compiled is a .pyx, and whoever imports it has a plain module to fall back on."""
+    plain = root.joinpath(*module.split(".")).with_suffix(".py")
+    return plain if plain.exists() else plain.with_suffix(".pyx")
 
 
 def digest(module: str, root: Path = ROOT) -> str:
@@ -79,7 +86,10 @@ def extensions() -> dict[str, Path]:
     """The listed modules for which an import loads an extension module, and its file."""
     found = {}
     for module in MODULES:
-        spec = find_spec(module)
+        try:
+            spec = find_spec(module)
+        except ModuleNotFoundError:  # what exists compiled only, where the sources are asked for
+            continue
         if spec is not None and spec.origin and not spec.origin.endswith(tuple(SOURCE_SUFFIXES)):
             found[module] = Path(spec.origin)
     return found
@@ -117,7 +127,10 @@ class _Sources(MetaPathFinder):
         if name not in MODULES:
             return None
         finders = (FileFinder(place, (SourceFileLoader, SOURCE_SUFFIXES)) for place in path or ())
-        return next((spec for each in finders if (spec := each.find_spec(name))), None)
+        found = next((spec for each in finders if (spec := each.find_spec(name))), None)
+        if found is None:
+            raise ModuleNotFoundError(f"{name} exists compiled only", name=name)
+        return found
 
 
 def leave_out() -> None:

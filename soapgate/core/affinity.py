@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from soapgate.core.bindings import TRIES, Bindings, Held
+from soapgate.core.bindings import TRIES, Bindings, Held, dead_alias
 from soapgate.core.naming import ASKING, IdKind, Naming
 from soapgate.core.pins import NAME_ENDED, SESSION_ENDED, Keys, Lifetime, PinStore
 from soapgate.core.routing import Identity

@@ -11,7 +11,7 @@ Tuples are read by position: by name each value costs a call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from soapgate.core.bindings import dead_alias
 from soapgate.core.naming import ASKING, Naming
@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 
 _new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function more
 
-BACKEND, ALIAS, CREATED, USED, UNTIL, ENDED = map(
-    Pin._fields.index, ("backend", "alias", "created", "used", "until", "ended")
-)
+# where they stand in a Pin
+BACKEND: Final = 2
+ALIAS: Final = 3
+CREATED: Final = 4
+USED: Final = 5
+UNTIL: Final = 6
+ENDED: Final = 7
 
 
 class Settled:

@@ -31,6 +31,7 @@ from soapgate.edge.flow import Flow, Whole
 from soapgate.edge.framing import Length, body_reader
 from soapgate.edge.http11 import HeadLimits, RequestHead, find_head, parse_request_head
 from soapgate.edge.known import KnownHeads
+from soapgate.edge.lines import DownstreamLine
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.turn import send
 
@@ -59,7 +60,7 @@ class DownstreamTimes:
 
 
 @implementer(IHalfCloseableProtocol)
-class Downstream(Protocol):
+class Downstream(DownstreamLine, Protocol):
     """One connection of a client. Its state is one of the words idle, head, exchange, lingering,
     closed."""
 
@@ -418,9 +419,7 @@ class Front(Factory):
         self.limits = limits
         self.most = most
         # what was read under other limits is not known under these
-        self.known: KnownHeads[RequestHead] = KnownHeads(
-            lambda raw: parse_request_head(raw, limits)
-        )
+        self.known: KnownHeads = KnownHeads(lambda raw: parse_request_head(raw, limits))
 
     def buildProtocol(self, addr: IAddress | None) -> Downstream:
         """One connection."""

@@ -11,22 +11,22 @@ this process's memory only; they may hold credentials, so nothing ever lists the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, TypeAlias
 
 from soapgate.edge.framing import EMPTY, Length
-from soapgate.edge.http11 import RequestHead, ResponseHead
 
 ENTRIES = 1024
 # A head this long is rarely repeated and never cheap to keep.
 ENTRY_BYTES = 4 * 1024
 
-AnyHead = TypeVar("AnyHead", RequestHead, ResponseHead)
+# One table holds one kind. No type variable: a generic class could not be compiled to a C type.
+AnyHead: TypeAlias = Any
 
 _MARK = b"\r\nContent-Length: "
 _MARK_BYTES = len(_MARK)
 
 
-class _Known(Generic[AnyHead]):
+class _Known:
     """One head as it came last: with these digits, which stand between these forward lines."""
 
     __slots__ = ("before", "behind", "digits", "head")
@@ -38,14 +38,14 @@ class _Known(Generic[AnyHead]):
         self.behind = behind
 
 
-class KnownHeads(Generic[AnyHead]):
+class KnownHeads:
     """A bounded memory in front of `parse`, which must depend on nothing but the bytes."""
 
     def __init__(self, parse: Callable[[bytes], AnyHead], entries: int = ENTRIES) -> None:
         self.end = 0  # of the head that was taken last
         self._parse = parse
         self._entries = entries
-        self._known: dict[bytes, _Known[AnyHead]] = {}  # by the head without digits
+        self._known: dict[bytes, _Known] = {}  # by the head without digits
 
     def take(self, data: bytes) -> AnyHead | None:
         """The head that `data` begins with, if it was read before; `end` says where it ends."""

@@ -30,8 +30,9 @@ from soapgate.edge.deadlines import NEVER, Deadlines
 from soapgate.edge.endpoints import backend_endpoint
 from soapgate.edge.flow import Flow, Outlet, Whole
 from soapgate.edge.framing import Length, body_reader
-from soapgate.edge.http11 import HeadLimits, ResponseHead, find_head, parse_response_head
+from soapgate.edge.http11 import HeadLimits, find_head, parse_response_head
 from soapgate.edge.known import KnownHeads
+from soapgate.edge.lines import UpstreamLine
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.steps import Steps
 from soapgate.edge.turn import alive, send
@@ -58,7 +59,7 @@ Ready = Callable[["UpstreamConnection | None", str], bool]
 
 
 @implementer(IHandshakeListener)
-class UpstreamConnection(Protocol):
+class UpstreamConnection(UpstreamLine, Protocol):
     """One connection to a backend."""
 
     def __init__(self, dialer: Dialer) -> None:
@@ -300,7 +301,7 @@ class Dialer:
         self.times = times
         self.limits = limits
         # what was read under other limits is not known under these
-        self.known: KnownHeads[ResponseHead] = KnownHeads(
+        self.known: KnownHeads = KnownHeads(
             lambda raw: parse_response_head(raw, b"POST", limits), RESPONSE_HEADS
         )
         endpoint = backend_endpoint(self._reactor, self.member.backend, times.connect)

@@ -7,13 +7,26 @@ from typing import get_args
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from routed import NEW, REDISPATCH, STRICT, UNKNOWN, pinned, pool_of, unpinned
+from routed import (
+    ANY_IDENTITIES,
+    EXCLUDED,
+    IDENTITIES,
+    NEW,
+    REDISPATCH,
+    STRICT,
+    TERMS,
+    UNKNOWN,
+    fill,
+    pinned,
+    pool_of,
+    pools,
+    unpinned,
+)
 
 from soapgate.core import routing
 from soapgate.core.errors import Reason
-from soapgate.core.pins import LIVE, NAME_ENDED, SESSION_ENDED, Pin
-from soapgate.core.policies import POLICIES, Rendezvous
+from soapgate.core.pins import Pin
+from soapgate.core.policies import Rendezvous
 from soapgate.core.pool import Backend, Health, Pool
 from soapgate.core.routing import (
     WORDS,
@@ -24,12 +37,6 @@ from soapgate.core.routing import (
     Why,
     route,
 )
-
-
-def fill(pool: Pool) -> None:
-    for member in pool.members.values():
-        member.inflight = max(1, member.backend.maxconn)
-
 
 # Pinned
 
@@ -254,67 +261,6 @@ def test_each_role_has_turns_of_its_own() -> None:
 
 
 # Whatever it is given
-
-NAMES = ("b1", "b2", "b3", "gone")
-KEYS = st.binary(max_size=3)
-FIELDS = {
-    "service": st.just("shop"),
-    "profile": st.just("p"),
-    "backend": st.sampled_from([*NAMES, "gone"]),
-    "alias": st.just(b""),
-    "created": st.just(0.0),
-    "used": st.just(0.0),
-}
-
-
-def identities(*ended: int) -> st.SearchStrategy[list[Identity]]:
-    """Up to four identities; a pin has one of `ended`."""
-    pins = st.builds(Pin, **FIELDS, until=st.just(9.0), ended=st.sampled_from(ended))
-    return st.lists(
-        st.builds(
-            Identity,
-            profile=st.just("p"),
-            key=KEYS,
-            bindable=st.booleans(),
-            pin=st.none() | pins,
-            primary=KEYS,
-        ),
-        max_size=4,
-    )
-
-
-IDENTITIES = identities(LIVE)
-ANY_IDENTITIES = identities(LIVE, NAME_ENDED, SESSION_ENDED)
-TERMS = st.builds(
-    Terms,
-    lost=st.sampled_from(["strict", "redispatch"]),
-    unknown=st.sampled_from(["balance", "fault", "hash"]),
-    role=st.sampled_from([None, "worker", "nobody"]),
-)
-EXCLUDED = st.sets(st.sampled_from(NAMES))
-
-
-@st.composite
-def pools(draw: st.DrawFn) -> Pool:
-    """Pools of up to three members in any state."""
-    policy = POLICIES[draw(st.sampled_from(list(POLICIES)))]
-    pool = Pool("shop", [], policy, Health(rise=1, fall=1))
-    backends = []
-    for name in draw(st.lists(st.sampled_from(NAMES[:3]), unique=True)):
-        roles = draw(st.sampled_from([(), ("worker",)]))
-        weight, maxconn = draw(st.integers(1, 3)), draw(st.integers(0, 2))
-        backup = draw(st.booleans())
-        backends.append(
-            Backend.parse(
-                name, f"http://{name}", weight=weight, maxconn=maxconn, roles=roles, backup=backup
-            )
-        )
-    pool.replace(backends)
-    for member in pool.members.values():
-        member.admin = draw(st.sampled_from(["ready", "drain", "maint"]))
-        member.mark(draw(st.booleans()))
-        member.inflight = draw(st.integers(0, 2))
-    return pool
 
 
 @settings(deadline=None)

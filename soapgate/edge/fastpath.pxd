@@ -1,0 +1,50 @@
+# The types of `fastpath.py`.
+cimport cython
+from soapgate.core.settled cimport Settled
+from soapgate.core.shapes cimport Shapes
+from soapgate.edge.known cimport KnownHeads
+from soapgate.edge.lines cimport DownstreamLine, UpstreamLine
+
+cdef class Trips:
+    cdef public object durations
+    cdef public Py_ssize_t pinned, unpinned, asked_found, asked_none, told_found, told_none
+
+cdef class Course:
+    cdef public object tables, said, service, action, watch, pool, found
+    cdef public Py_ssize_t max_body
+    cdef public Settled settled
+    cdef public Shapes shapes, replies
+    cdef public dict dialers
+    cdef public Trips trips
+
+cdef class ShortWay:
+    cdef public object desk, seconds
+    cdef public bint logs
+    cdef public dict trips
+    cdef public Py_ssize_t went, came, read, sent, upstream_read, upstream_sent
+    @cython.locals(known=KnownHeads, end=Py_ssize_t, ride=Ride)
+    cpdef bint go(self, DownstreamLine downstream, bytes data)
+    @cython.locals(course=Course, size=Py_ssize_t, notes=dict, now=double, upstream=UpstreamLine)
+    cdef bint _goes(
+        self, Ride ride, DownstreamLine downstream, head, bytes data, Py_ssize_t end
+    ) except -1
+    cdef object _turn(self, service)
+
+cdef class Ride:
+    cdef public bint answered, tried
+    cdef public bytes data
+    cdef public object found, head, identities, place, route, scanned, turn
+    cdef public DownstreamLine downstream
+    cdef public UpstreamLine upstream
+    cdef public Course course
+    cdef public Py_ssize_t end, learned, written
+    cdef public double started
+    cdef public ShortWay way
+    cpdef bint answer(self, bytes data)
+    @cython.locals(
+        known=KnownHeads, end=Py_ssize_t, size=Py_ssize_t, course=Course, calm=tuple, way=ShortWay,
+        trips=Trips, body=Py_ssize_t, forward=bytes, now=double, downstream=DownstreamLine,
+        upstream=UpstreamLine,
+    )
+    cdef bint _answers(self, bytes data) except -1
+    cdef bint _echoes(self, shown) except -1

@@ -1,0 +1,138 @@
+"""What takes no thought is decided as with thought, or left to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from pinned import IDLE, MAX_AGE, T0, Desk, bind, lookup
+from routed import IDENTITIES, NEW, STRICT, TERMS, fill, pinned, pool_of, pools
+
+from soapgate.core import settled
+from soapgate.core.pins import NAME_ENDED, SESSION_ENDED, Lifetime, Pin
+from soapgate.core.pool import Pool
+from soapgate.core.routing import Identity, Terms
+from soapgate.core.routing import route as thought
+from soapgate.core.scanned import Found
+from soapgate.core.settled import Settled, route
+from soapgate.stores.memory import MemoryStore
+
+# ids
+
+
+def test_a_pin_is_read_where_its_fields_stand() -> None:
+    names = ("backend", "alias", "created", "used", "until", "ended")
+    for name in names:
+        assert getattr(settled, name.upper()) == Pin._fields.index(name)
+
+
+def test_a_live_primary_in_recent_use_is_settled(desk: Desk) -> None:
+    desk.session("b1", "rm", "1")
+    (identity,) = desk.affinity.settled.ids([lookup("rm", "1")], T0 + 1)
+    assert (identity,) == desk.identify([lookup("rm", "1")], T0 + 1)
+    assert identity.pin.backend == "b1"
+    assert desk.affinity.settled.ids([bind("rm", "1")], T0 + 1)[0].bindable
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        [lookup("cookie", "c")],
+        [lookup("cookie", "c"), lookup("rm", "1")],
+        [bind("rm", "1"), lookup("rm", "1"), lookup("cookie", "c")],
+    ],
+    ids=["an alias", "two ids", "one twice"],
+)
+def test_all_ids_of_a_session_are_settled_as_they_are_identified(
+    desk: Desk, found: list[Found]
+) -> None:
+    desk.session("b1", "rm", "1", ("cookie", "c"))
+    told = desk.affinity.settled.ids(found, T0 + 1)
+    assert told == desk.identify(found, T0 + 1)
+    assert {identity.pin.backend for identity in told} == {"b1"}
+
+
+@pytest.mark.parametrize(
+    ("found", "later"),
+    [
+        ([lookup("rm", "unknown")], 1),
+        ([lookup("rm", "1"), lookup("rm", "unknown")], 1),
+        ([lookup("rm", "1"), Found("rm", "sent", "2", "Header/x")], 1),
+        ([lookup("rm", "1")], IDLE / 8),
+        ([lookup("cookie", "c")], IDLE / 8),
+        ([lookup("rm", "1")], IDLE + 1),
+        ([lookup("rm", "1")], MAX_AGE + 1),
+    ],
+    ids=[
+        *("unknown", "unknown beside a known", "another use", "a use to be noted"),
+        *("a use of an alias to be noted", "idle too long", "too old"),
+    ],
+)
+def test_what_takes_thought_is_not_settled(desk: Desk, found: list[Found], later: float) -> None:
+    desk.session("b1", "rm", "1", ("cookie", "c"))
+    assert desk.affinity.settled.ids(found, T0 + later) is None
+
+
+def told(pin: Pin, lifetime: Lifetime, now: float) -> bool:
+    """Whether an id with this pin is settled."""
+    names: Any = type("Names", (), {"key": staticmethod(lambda profile, text: b"k" * 16)})
+    store = MemoryStore(secret=b"s" * 32)
+    store._pins[b"k" * 16] = pin
+    return Settled(store, names, lifetime).ids([lookup("rm", "1")], now) is not None
+
+
+def pin(created: float, used: float, **more: Any) -> Pin:
+    return Pin("shop", "rm", "b1", b"", created, used)._replace(**more)
+
+
+@pytest.mark.parametrize("used", [0.0, 899.0, 900.0, 999.0, 1000.0])
+@pytest.mark.parametrize("created", [0.0, 500.0, 900.0])
+def test_an_id_is_settled_when_its_pin_is_neither_expired_nor_stale(
+    used: float, created: float
+) -> None:
+    lifetime = Lifetime(800.0, 600.0)
+    one = pin(created, used)
+    old = lifetime.expired(one, 1000.0) or lifetime.stale(one, 1000.0)
+    assert told(one, lifetime, 1000.0) is not old
+
+
+@pytest.mark.parametrize(
+    ("more", "now", "fresh"),
+    [
+        ({"until": 1050.0}, 1049.9, True),
+        ({"until": 1050.0}, 1050.0, False),
+        ({"until": 1050.0, "ended": NAME_ENDED}, 1001.0, False),
+        ({"until": 1050.0, "ended": SESSION_ENDED}, 1001.0, False),
+    ],
+)
+def test_what_has_ended_or_is_over_is_not_settled(
+    more: dict[str, Any], now: float, fresh: bool
+) -> None:
+    assert told(pin(1000.0, 1000.0, **more), Lifetime(800.0, 8000.0), now) is fresh
+
+
+# route
+
+
+@settings(deadline=None)
+@given(TERMS, IDENTITIES.filter(len), pools())
+def test_what_takes_no_thought_is_decided_as_with_thought(
+    terms: Terms, identities: Sequence[Identity], pool: Pool
+) -> None:
+    assert route(identities, pool) in (None, thought(terms, identities, pool))
+
+
+def test_a_ready_pinned_backend_with_a_place_takes_no_thought() -> None:
+    pool = pool_of("b1", "b2", maxconn=1)
+    assert route([pinned("b2")], pool) == thought(STRICT, [pinned("b2")], pool)
+    assert route([NEW], pool) is None
+    fill(pool)
+    assert route([pinned("b2")], pool) is None
+
+
+def test_ids_of_two_backends_take_thought() -> None:
+    pool = pool_of("b1", "b2")
+    assert route([pinned("b1"), pinned("b1", b"l")], pool) is not None
+    assert route([pinned("b1"), pinned("b2", b"l")], pool) is None

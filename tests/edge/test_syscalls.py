@@ -1,0 +1,73 @@
+"""The calls of the data path, plain and compiled, on the same sockets."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+Ends = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture(params=["syscalls", "_syscalls"])
+def calls(request: pytest.FixtureRequest) -> Any:
+    try:
+        return import_module(f"soapgate.edge.{request.param}")
+    except ImportError:
+        pytest.skip("not compiled here")
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    one, other = socket.socketpair()
+    one.setblocking(False)
+    with one, other:
+        yield one, other
+
+
+def test_an_idle_connection_lives(calls: Any, ends: Ends) -> None:
+    assert calls.alive(ends[0]) is True
+
+
+def test_one_that_was_closed_does_not(calls: Any, ends: Ends) -> None:
+    ends[1].close()
+    assert calls.alive(ends[0]) is False
+
+
+def test_one_that_was_spoken_on_does_not_count_as_idle_and_loses_nothing(
+    calls: Any, ends: Ends
+) -> None:
+    ends[1].send(b"unasked")
+    assert calls.alive(ends[0]) is False
+    assert ends[0].recv(20) == b"unasked"
+
+
+def test_a_socket_of_our_own_that_is_closed_does_not_live(calls: Any, ends: Ends) -> None:
+    ends[0].close()
+    assert calls.alive(ends[0]) is False
+
+
+def test_what_is_sent_arrives(calls: Any, ends: Ends) -> None:
+    assert calls.send(ends[0], b"one") == 3
+    assert calls.send_two(ends[0], b"two", b"and three", 4) == 8
+    assert ends[1].recv(100) == b"onetwothree"
+
+
+def test_a_socket_takes_as_much_as_it_can(calls: Any, ends: Ends) -> None:
+    data = bytes(10_000_000)
+    taken = calls.send_two(ends[0], b"head", data, 0)
+    assert 0 < taken < len(data)
+    assert calls.send(ends[0], data) == 0
+    assert calls.send_two(ends[0], b"head", data, 0) == 0
+
+
+def test_an_error_of_the_socket_takes_nothing(calls: Any, ends: Ends) -> None:
+    ends[1].close()
+    assert calls.send(ends[0], b"one") == 0
+    assert calls.send_two(ends[0], b"one", b"two", 0) == 0
+    ends[0].close()
+    assert calls.send(ends[0], b"one") == 0
+    assert calls.send_two(ends[0], b"one", b"two", 0) == 0
