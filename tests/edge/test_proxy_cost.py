@@ -69,7 +69,7 @@ def test_the_cost_does_not_grow_with_the_body() -> None:
     body = "<s:add>" + "<s:item>x</s:item>" * 2000 + "</s:add>"
     one = calls_of_one_exchange(short, post(envelope("mine", "<s:add>x</s:add>")), ok(envelope()))
     other = calls_of_one_exchange(long, post(envelope("mine", body)), ok(envelope()))
-    assert other == one
+    assert other.total() <= one.total()
 
 
 def test_the_cost_does_not_grow_with_the_backends() -> None:
