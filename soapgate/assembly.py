@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from soapgate.config import Config
 from soapgate.core.affinity import Affinity
 from soapgate.core.affinitycookie import AffinityCookie
-from soapgate.core.pins import Keys, Lifetime, PinStore
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Lifetime, PinStore
 from soapgate.core.plan import Plan
 from soapgate.core.pool import Pool
 from soapgate.edge.calls import Callbacks

@@ -27,14 +27,17 @@ from pathlib import Path
 from types import ModuleType
 
 MODULES = (
+    "soapgate.core.keys",
     "soapgate.core.markup",
     "soapgate.core.pool",
     "soapgate.core.settled",
     "soapgate.core.shapes",
     "soapgate.edge._syscalls",
     "soapgate.edge.fastpath",
+    "soapgate.edge.kept",
     "soapgate.edge.known",
     "soapgate.edge.lines",
+    "soapgate.edge.splicing",
     "soapgate.edge.turn",
 )
 # Types come from a .pxd alone: an annotation `str` must go on taking a StrEnum. Bound functions

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from soapgate.config import Config
 from soapgate.core.explain import explain, refused
 from soapgate.core.explained import Explanation
-from soapgate.core.pins import Keys
+from soapgate.core.keys import Keys
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.messages import MESSAGE_BYTES, Saved, read_messages
 from soapgate.problems import unknown_name

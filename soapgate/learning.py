@@ -21,7 +21,7 @@ from typing import Any, Literal
 from soapgate.config import Config
 from soapgate.core.candidates import WORTH, Candidate, candidates, insides
 from soapgate.core.explained import KEY_SHOWN, Id, Message
-from soapgate.core.pins import Keys
+from soapgate.core.keys import Keys
 from soapgate.core.profiles import Profile, catalogue
 from soapgate.core.proposal import Proposal, finders, propose
 from soapgate.core.sightings import Prefixes, Sighting

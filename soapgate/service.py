@@ -30,7 +30,8 @@ from soapgate import assembly, compiled
 from soapgate.config import Config, load
 from soapgate.core.errors import ConfigError, SoapgateError
 from soapgate.core.explained import View
-from soapgate.core.pins import Keys, PinStore
+from soapgate.core.keys import Keys
+from soapgate.core.pins import PinStore
 from soapgate.core.pool import Admin, Member, Pool
 from soapgate.edge.admin import make_site
 from soapgate.edge.adminapi import ServiceInfo

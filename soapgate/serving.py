@@ -26,7 +26,8 @@ from twisted.logger import Logger
 from soapgate.assembly import affinity_of, callbacks_of, cookie_of, lifetimes_of, plans_of
 from soapgate.config import Config, PoolConfig
 from soapgate.core.errors import ConfigError
-from soapgate.core.pins import Keys, PinStore
+from soapgate.core.keys import Keys
+from soapgate.core.pins import PinStore
 from soapgate.core.plan import Plan
 from soapgate.core.policies import POLICIES
 from soapgate.core.pool import Member, Pool

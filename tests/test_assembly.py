@@ -16,7 +16,8 @@ from soapgate.assembly import (
     scopes_of,
 )  # fmt: skip
 from soapgate.config import parse
-from soapgate.core.pins import Keys, Lifetime
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Lifetime
 from soapgate.core.pool import Pool
 from soapgate.stores.memory import MemoryStore
 

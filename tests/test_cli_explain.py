@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from commands import ENVELOPE, REQUEST
 
-from soapgate.core.pins import Keys
+from soapgate.core.keys import Keys
 
 # -- explain
 

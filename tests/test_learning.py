@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from soapgate.config import load, simple
-from soapgate.core.pins import Keys
+from soapgate.core.keys import Keys
 from soapgate.explaining import Unusable, files_of
 from soapgate.learning import learn
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from soapgate import show_explained
 from soapgate.core.explain import Message, View, explain
 from soapgate.core.explained import Conflict, Standing, Verdict
-from soapgate.core.pins import Keys
+from soapgate.core.keys import Keys
 from soapgate.core.profiles import read_profile
 from soapgate.core.routing import Terms
 from soapgate.core.scanner import ScanLimits

@@ -19,7 +19,8 @@ from typing import Any
 from bench.cases import COOKIE, Case, pinned_backend, pinned_id
 from bench.contenders import Contender, Setting
 from bench.envelopes import SESSION
-from soapgate.core.pins import Keys, Pin
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Pin
 from soapgate.stores.lmdb import LmdbStore
 
 ROOM = 1_000_000  # pins that may come in during a run, besides those beforehand

@@ -27,8 +27,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from soapgate.core.bindings import TRIES, Bindings, Held, dead_alias
+from soapgate.core.keys import Keys
 from soapgate.core.naming import ASKING, IdKind, Naming
-from soapgate.core.pins import NAME_ENDED, SESSION_ENDED, Keys, Lifetime, PinStore
+from soapgate.core.pins import NAME_ENDED, SESSION_ENDED, Lifetime, PinStore
 from soapgate.core.routing import Identity
 from soapgate.core.settled import Settled
 
@@ -76,7 +77,7 @@ class Affinity:
         self._scope = scope
         self._lifetime = lifetime
         self._pins = Bindings(store, self.names, lifetime, self.events)
-        self.settled = Settled(store, self.names, lifetime)  # what takes no thought
+        self.settled = Settled(store, keys, self.names, lifetime)  # what takes no thought
 
     def __repr__(self) -> str:
         return f"<Affinity {self._scope}>"

@@ -36,9 +36,9 @@ from soapgate.core.explained import (
     View,
 )
 from soapgate.core.hints import why_nothing
+from soapgate.core.keys import Keys
 from soapgate.core.locations import End
 from soapgate.core.mime import Root, related
-from soapgate.core.pins import Keys
 from soapgate.core.profiles import HttpFacts, Plan, Profile, RequestWatch, ResponseWatch
 from soapgate.core.scanned import ScanLimits
 from soapgate.core.scanner import Found, Scanned, Scanner

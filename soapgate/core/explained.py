@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from soapgate.core.pins import Keys
+from soapgate.core.keys import Keys
 from soapgate.core.profiles import Profile
 from soapgate.core.routing import Terms
 from soapgate.core.scanned import Found, ScanLimits

@@ -28,7 +28,8 @@ from soapgate.core.explained import (
     Verdict,
     View,
 )
-from soapgate.core.pins import Keys, Lifetime, Pin, PinStore
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Lifetime, Pin, PinStore
 from soapgate.core.policies import Rendezvous
 from soapgate.core.pool import Member, Pool
 from soapgate.core.routing import Identity, Refusal, Route, route

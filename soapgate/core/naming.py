@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soapgate.core.expiry import moment
-from soapgate.core.pins import Keys
+from soapgate.core.keys import Keys
 
 if TYPE_CHECKING:
     from soapgate.core.scanned import Found

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from soapgate.core.bindings import dead_alias
+from soapgate.core.keys import Keys
 from soapgate.core.naming import ASKING, Naming
 from soapgate.core.pins import Lifetime, Pin, PinStore
 from soapgate.core.pool import Pool
@@ -36,11 +37,13 @@ ENDED: Final = 7
 class Settled:
     """The ids of one scope, as far as they take no thought."""
 
-    __slots__ = ("_glance", "_max_age", "_names", "_recent")
+    __slots__ = ("_glance", "_keys", "_max_age", "_names", "_recent", "_scope")
 
-    def __init__(self, store: PinStore, names: Naming, lifetime: Lifetime) -> None:
+    def __init__(self, store: PinStore, keys: Keys, names: Naming, lifetime: Lifetime) -> None:
         self._glance = store.glance
+        self._keys = keys
         self._names = names
+        self._scope = names.scope
         # until then a use need not be noted (`Lifetime.stale`)
         self._recent = lifetime.idle / 8
         self._max_age = lifetime.max_age
@@ -48,18 +51,19 @@ class Settled:
     def ids(self, found: Sequence[Found], now: float) -> tuple[Identity, ...] | None:
         """What `Affinity.identify` says of the finds of a request, if every one is an id and has a
         live pin whose use need not be noted. May raise StoreError."""
-        names = self._names
+        keys, scope = self._keys, self._scope
         if len(found) == 1:
             profile, use, text, _ = found[0]
             if use not in ASKING:
                 return None
-            identity = self._identity(profile, names.key(profile, text), use == "bind", now)
+            key = keys.key(scope, profile, text)
+            identity = self._identity(profile, key, use == "bind", now)
             return None if identity is None else (identity,)
         ids: dict[bytes, tuple[str, bool]] = {}
-        for profile, use, text, _ in names.ordered(found):
+        for profile, use, text, _ in self._names.ordered(found):
             if use not in ASKING:
                 return None
-            key = names.key(profile, text)
+            key = keys.key(scope, profile, text)
             ids[key] = (profile, use == "bind" or (key in ids and ids[key][1]))
         identities = []
         for key, (profile, bindable) in ids.items():

@@ -16,7 +16,8 @@ from typing import Protocol
 
 from soapgate.core import explained
 from soapgate.core.errors import StoreError
-from soapgate.core.pins import Keys, Lifetime, PinStore
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Lifetime, PinStore
 from soapgate.core.pool import ADMIN_WORDS, Admin, Member, Pool
 from soapgate.core.routing import Terms
 from soapgate.core.services import Rule

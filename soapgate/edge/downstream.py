@@ -98,15 +98,9 @@ class Downstream(DownstreamLine, Protocol):
         if not front.arrived(self):
             self.close()
 
-    def dataReceived(self, data: bytes) -> None:
-        """Bytes from the client."""
-        state = self.state
-        if state == "idle" and not self.buffer and self.peer:
-            # most often a request like one before
-            short = self.front.short
-            if short is not None and short.go(self, data):
-                return
-        if state == "lingering":
+    def received(self, data: bytes) -> None:
+        """Bytes from the client that do not go the short way."""
+        if self.state == "lingering":
             return
         flow = self.flow
         if flow is not None and not flow.done:

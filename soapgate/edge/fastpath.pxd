@@ -1,7 +1,9 @@
 # The types of `fastpath.py`.
 cimport cython
-from soapgate.core.settled cimport Settled
+from soapgate.core.pool cimport Member
+from soapgate.core.settled cimport Settled, route as settled_route
 from soapgate.core.shapes cimport Shapes
+from soapgate.edge.kept cimport Kept
 from soapgate.edge.known cimport KnownHeads
 from soapgate.edge.lines cimport DownstreamLine, UpstreamLine
 
@@ -24,7 +26,7 @@ cdef class ShortWay:
     cdef public Py_ssize_t went, came, read, sent, upstream_read, upstream_sent
     @cython.locals(known=KnownHeads, end=Py_ssize_t, ride=Ride)
     cpdef bint go(self, DownstreamLine downstream, bytes data)
-    @cython.locals(course=Course, size=Py_ssize_t, notes=dict, now=double, upstream=UpstreamLine)
+    @cython.locals(course=Course, size=Py_ssize_t, notes=dict, now=double, upstream=UpstreamLine, place=Kept)
     cdef bint _goes(
         self, Ride ride, DownstreamLine downstream, head, bytes data, Py_ssize_t end
     ) except -1
@@ -33,7 +35,8 @@ cdef class ShortWay:
 cdef class Ride:
     cdef public bint answered, tried
     cdef public bytes data
-    cdef public object found, head, identities, place, route, scanned, turn
+    cdef public object found, head, identities, route, scanned, turn
+    cdef public Kept place
     cdef public DownstreamLine downstream
     cdef public UpstreamLine upstream
     cdef public Course course
@@ -44,7 +47,7 @@ cdef class Ride:
     @cython.locals(
         known=KnownHeads, end=Py_ssize_t, size=Py_ssize_t, course=Course, calm=tuple, way=ShortWay,
         trips=Trips, body=Py_ssize_t, forward=bytes, now=double, downstream=DownstreamLine,
-        upstream=UpstreamLine,
+        upstream=UpstreamLine, place=Kept, member=Member,
     )
     cdef bint _answers(self, bytes data) except -1
     cdef bint _echoes(self, shown) except -1

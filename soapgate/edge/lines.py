@@ -1,6 +1,6 @@
 """What the short way touches of a connection, on either side of the gateway.
 
-Nothing but places for values, apart from the protocols they belong to
+Places for values and the first look at what comes in, apart from the protocols they belong to
 (`soapgate.edge.downstream.Downstream`, `soapgate.edge.upstream.UpstreamConnection`): compiled, a
 value here is read and written without a look-up by name. What the values mean is said there.
 """
@@ -31,6 +31,18 @@ class DownstreamLine:
     state: str
     transport: Any
 
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the client: most often a request like one before."""
+        if self.state == "idle" and not self.buffer and self.peer:
+            short = self.front.short
+            if short is not None and short.go(self, data):
+                return
+        self.received(data)
+
+    def received(self, data: bytes) -> None:
+        """Any other bytes."""
+        raise NotImplementedError
+
 
 class UpstreamLine:
     """A connection to a backend."""
@@ -47,3 +59,20 @@ class UpstreamLine:
     member: Any
     reused: bool
     transport: Any
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the backend: most often a response like one before."""
+        exchange = self.exchange
+        if (
+            exchange is not None
+            and exchange.short
+            and not self.buffer
+            and self.flow is None
+            and exchange.answer(data)
+        ):
+            return
+        self.received(data)
+
+    def received(self, data: bytes) -> None:
+        """Any other bytes."""
+        raise NotImplementedError

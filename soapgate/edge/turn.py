@@ -27,6 +27,7 @@ except ImportError:
 
 _log = Logger()
 
+NEVER = float("inf")
 TOGETHER = 16 * 1024  # bytes up to which a copy costs less than a call with two buffers
 
 
@@ -35,6 +36,7 @@ class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have n
 
     def __init__(self) -> None:
         super().__init__()
+        self._sooner = False  # whether a call may be due before what the loop waits for
         self.pipe = Pipe()  # for long bodies; see `soapgate.edge.splicing`
 
     seconds = staticmethod(time.time)  # the parent's method calls the same, and is one call more
@@ -44,19 +46,30 @@ class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have n
         if not self._stopped:
             super().stop()
 
+    def callLater(self, *call: Any, **more: Any) -> Any:
+        """As the parent's; the loop hears of it."""
+        self._sooner = True
+        return super().callLater(*call, **more)
+
+    def _moveCallLaterSooner(self, call: Any) -> None:
+        self._sooner = True
+        super()._moveCallLaterSooner(call)
+
     def mainLoop(self) -> None:
         """The parent's, but calls that are due are run when there are any, and not looked for
         after every event."""
         while self._started:
             try:
                 self.runUntilCurrent()
+                self._sooner = False
                 timeout = self.timeout() if self.running else 0
+                due = NEVER if timeout is None else self.seconds() + timeout
                 self.doPoll(timeout)
-                while self.running and not (self._stopped or self.threadCallQueue):
-                    timeout = self.timeout()
-                    if timeout == 0:  # None is for ever
+                while self.running and not (self._stopped or self._sooner or self.threadCallQueue):
+                    left = due - self.seconds()
+                    if left <= 0:
                         break
-                    self.doPoll(timeout)
+                    self.doPoll(left if left < NEVER else None)
             except Exception:
                 _log.failure("a defect in the loop")
 

@@ -12,7 +12,6 @@ lost. What that means is the exchange's business.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,11 +30,12 @@ from soapgate.edge.endpoints import backend_endpoint
 from soapgate.edge.flow import Flow, Outlet, Whole
 from soapgate.edge.framing import Length, body_reader
 from soapgate.edge.http11 import HeadLimits, find_head, parse_response_head
+from soapgate.edge.kept import Kept
 from soapgate.edge.known import KnownHeads
 from soapgate.edge.lines import UpstreamLine
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.steps import Steps
-from soapgate.edge.turn import alive, send
+from soapgate.edge.turn import send
 
 # Heads of responses remembered for one backend: its operations and statuses within one second of
 # its Date. A few kilobytes each, and there may be hundreds of backends.
@@ -146,8 +146,8 @@ class UpstreamConnection(UpstreamLine, Protocol):
             if not ready(self, ""):
                 self.dialer.put(self)
 
-    def dataReceived(self, data: bytes) -> None:
-        """Bytes from the backend."""
+    def received(self, data: bytes) -> None:
+        """Bytes from the backend that do not go the short way."""
         exchange = self.exchange
         if exchange is None:
             # nobody asked: what it means cannot be known, so the connection is of no use
@@ -157,8 +157,6 @@ class UpstreamConnection(UpstreamLine, Protocol):
         try:
             flow = self.flow
             if exchange.short:
-                if not self.buffer and exchange.answer(data):
-                    return
                 exchange = exchange.story()
             if flow is None:
                 self._head(exchange, self.buffer + data if self.buffer else data)
@@ -268,7 +266,7 @@ class UpstreamConnection(UpstreamLine, Protocol):
         return f"<UpstreamConnection to {self.dialer.member.name}, {state}>"
 
 
-class Dialer:
+class Dialer(Kept):
     """All connections to one backend, and the places that its `maxconn` leaves."""
 
     def __init__(
@@ -282,15 +280,10 @@ class Dialer:
         tls: Any = None,
     ) -> None:
         """`tls`: what `optionsForClientTLS` made, for an https backend."""
-        self.member = member
-        self.seconds = deadlines.seconds
-        self.idle: list[UpstreamConnection] = []
+        super().__init__(member, deadlines.seconds, metrics)
         self.open: set[UpstreamConnection] = set()
         self._deadlines = deadlines
-        self._closed = False
         self._reactor = reactor
-        self.metrics = metrics
-        self._queue: deque[Ticket] = deque()
         self.use(times, limits, tls)
         self._factory = Factory.forProtocol(lambda: UpstreamConnection(self))
         self._factory.noisy = False
@@ -314,7 +307,7 @@ class Dialer:
     async def queue(self, exchange: Steps, seconds: float) -> None:
         """Wait for a place, first come first served; Failure QUEUE_TIMEOUT after `seconds`."""
         ticket = Ticket(exchange, self.seconds() + seconds)
-        self._queue.append(ticket)
+        self.waiting.append(ticket)
         self._deadlines.watch(ticket)
         self.member.waiting += 1
         try:
@@ -330,32 +323,15 @@ class Dialer:
             self.member.waiting -= 1
             self._deadlines.forget(ticket)
 
-    def leave(self) -> None:
-        """Give the place back, to the first who waits if anybody does."""
-        self.member.leave()
-        if self._queue:
-            self.admit()
-
     def admit(self) -> None:
         """Hand the free places to who waits, before anybody else can ask for one."""
-        while self._queue and (self._queue[0].over or self.member.admit()):
-            ticket = self._queue.popleft()
+        while self.waiting and (self.waiting[0].over or self.member.admit()):
+            ticket = self.waiting.popleft()
             if not ticket.over:
                 ticket.over = True
                 ticket.exchange.resume(ticket, True)
 
     # Connections
-
-    def take(self) -> UpstreamConnection | None:
-        """An idle connection that still lives."""
-        while self.idle:
-            connection = self.idle.pop()
-            if not connection.lost and alive(connection.transport):
-                connection.reused = True
-                self.metrics.reused += 1
-                return connection
-            connection.abort()
-        return None
 
     def dial(self, ready: Ready) -> None:
         """Connect, then call `ready(connection, "")` or `ready(None, why)`, in a later turn of the
@@ -387,14 +363,6 @@ class Dialer:
         self._endpoint.connect(self._factory).addCallbacks(connected, failed)
         dialling = False
 
-    def put(self, connection: UpstreamConnection) -> None:
-        """Keep an idle connection for the next exchange."""
-        if self._closed:
-            connection.abort()
-            return
-        connection.deadline = self.seconds() + self.times.keep
-        self.idle.append(connection)
-
     def forget(self, connection: UpstreamConnection) -> None:
         """It is gone."""
         self._deadlines.forget(connection)
@@ -406,7 +374,7 @@ class Dialer:
 
     def close(self) -> None:
         """Keep no connection any more; those in use end with their exchange."""
-        self._closed = True
+        self.closed = True
         while self.idle:
             self.idle.pop().abort()
 

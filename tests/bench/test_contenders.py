@@ -12,7 +12,7 @@ from bench.cases import CASES, Case, backend_names, pinned_backend, pinned_id
 from bench.contenders import Setting, haproxy, nginx_njs, soapgate
 from bench.contenders.everybody import BESIDE, CONTENDERS
 from soapgate import config
-from soapgate.core.pins import Keys
+from soapgate.core.keys import Keys
 from soapgate.stores.lmdb import LmdbStore
 
 

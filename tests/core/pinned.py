@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from soapgate.core.affinity import Affinity
 from soapgate.core.errors import StoreError
-from soapgate.core.pins import Keys, Lifetime
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Lifetime
 from soapgate.core.scanner import Found
 from soapgate.stores.memory import MemoryStore
 

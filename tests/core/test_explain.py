@@ -8,7 +8,7 @@ import pytest
 
 from soapgate.core.errors import Failure, Reason
 from soapgate.core.explain import KEY_SHOWN, Message, View, explain, refused
-from soapgate.core.pins import Keys
+from soapgate.core.keys import Keys
 from soapgate.core.profiles import catalogue, read_profile
 from soapgate.core.routing import Terms
 from soapgate.core.scanner import ScanLimits

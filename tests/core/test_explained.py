@@ -18,7 +18,7 @@ from soapgate.core.explained import (
     Standing,
     Verdict,
 )
-from soapgate.core.pins import Keys
+from soapgate.core.keys import Keys
 from soapgate.core.scanned import Found
 
 KEYS = Keys(b"s" * 32)

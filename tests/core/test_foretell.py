@@ -11,7 +11,8 @@ from soapgate.core.errors import StoreError
 from soapgate.core.explain import Message, View
 from soapgate.core.explained import Conflict, Standing
 from soapgate.core.foretell import Live, foretell
-from soapgate.core.pins import Keys, Lifetime, Pin
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Lifetime, Pin
 from soapgate.core.policies import POLICIES
 from soapgate.core.pool import Backend, Pool
 from soapgate.core.profiles import read_profile

@@ -6,7 +6,8 @@ import hashlib
 
 import pytest
 
-from soapgate.core.pins import KEY_BYTES, NAME_ENDED, SESSION_ENDED, Keys, Lifetime, Pin
+from soapgate.core.keys import Keys
+from soapgate.core.pins import KEY_BYTES, NAME_ENDED, SESSION_ENDED, Lifetime, Pin
 
 SECRET = bytes(range(32))
 

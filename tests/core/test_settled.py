@@ -11,6 +11,8 @@ from pinned import IDLE, MAX_AGE, T0, Desk, bind, lookup
 from routed import IDENTITIES, NEW, STRICT, TERMS, fill, pinned, pool_of, pools
 
 from soapgate.core import settled
+from soapgate.core.keys import Keys
+from soapgate.core.naming import Naming
 from soapgate.core.pins import NAME_ENDED, SESSION_ENDED, Lifetime, Pin
 from soapgate.core.pool import Pool
 from soapgate.core.routing import Identity, Terms
@@ -77,10 +79,13 @@ def test_what_takes_thought_is_not_settled(desk: Desk, found: list[Found], later
 
 def told(pin: Pin, lifetime: Lifetime, now: float) -> bool:
     """Whether an id with this pin is settled."""
-    names: Any = type("Names", (), {"key": staticmethod(lambda profile, text: b"k" * 16)})
+    keys = Keys(b"s" * 32)
     store = MemoryStore(secret=b"s" * 32)
-    store._pins[b"k" * 16] = pin
-    return Settled(store, names, lifetime).ids([lookup("rm", "1")], now) is not None
+    store._pins[keys.key("shop", "rm", "1")] = pin
+    return (
+        Settled(store, keys, Naming(keys, "shop", {}), lifetime).ids([lookup("rm", "1")], now)
+        is not None
+    )
 
 
 def pin(created: float, used: float, **more: Any) -> Pin:

@@ -20,7 +20,8 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
 from soapgate.core.affinity import Affinity
-from soapgate.core.pins import Keys, Lifetime
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Lifetime
 from soapgate.core.plan import Plan
 from soapgate.core.policies import POLICIES
 from soapgate.core.pool import Backend, Health, Pool

@@ -15,7 +15,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
 from soapgate.core.errors import StoreError
-from soapgate.core.pins import Keys, Lifetime, Pin
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Lifetime, Pin
 from soapgate.core.pool import Admin, Backend, Member, Pool
 from soapgate.core.routing import Terms
 from soapgate.core.services import Rule

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from soapgate.core.explained import View
-from soapgate.core.pins import Keys, Lifetime, Pin
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Lifetime, Pin
 from soapgate.core.pool import Backend, Pool
 from soapgate.core.profiles import read_profile
 from soapgate.core.routing import Terms

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from soapgate.core.pins import Keys, Lifetime, Pin
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Lifetime, Pin
 from soapgate.core.routing import Terms
 from soapgate.core.services import Rule
 from soapgate.edge.adminapi import Call, Refused, Reply, ServiceInfo

@@ -10,7 +10,8 @@ from twisted.internet.address import IPv4Address
 
 from soapgate.core import ns
 from soapgate.core.affinity import Affinity
-from soapgate.core.pins import Keys, Lifetime
+from soapgate.core.keys import Keys
+from soapgate.core.pins import Lifetime
 from soapgate.core.plan import Plan
 from soapgate.core.pool import Backend, Pool
 from soapgate.core.profiles import catalogue

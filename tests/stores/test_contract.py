@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from soapgate.core.errors import StoreFull
-from soapgate.core.pins import NAME_ENDED, SESSION_ENDED, Keys
+from soapgate.core.keys import Keys
+from soapgate.core.pins import NAME_ENDED, SESSION_ENDED
 
 A, B, C, D = (letter * 16 for letter in (b"a", b"b", b"c", b"d"))
 
