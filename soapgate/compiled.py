@@ -33,6 +33,8 @@ MODULES = (
     "soapgate.core.settled",
     "soapgate.core.shapes",
     "soapgate.edge._syscalls",
+    "soapgate.edge.courses",
+    "soapgate.edge.durations",
     "soapgate.edge.fastpath",
     "soapgate.edge.kept",
     "soapgate.edge.known",

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 _new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function more
 
-# where they stand in a Pin
+# where they stand in a Found, and in a Pin
+PROFILE: Final = 0
+USE: Final = 1
+ID: Final = 2
 BACKEND: Final = 2
 ALIAS: Final = 3
 CREATED: Final = 4
@@ -53,11 +56,11 @@ class Settled:
         live pin whose use need not be noted. May raise StoreError."""
         keys, scope = self._keys, self._scope
         if len(found) == 1:
-            profile, use, text, _ = found[0]
-            if use not in ASKING:
+            one = found[0]
+            if one[USE] not in ASKING:
                 return None
-            key = keys.key(scope, profile, text)
-            identity = self._identity(profile, key, use == "bind", now)
+            key = keys.key(scope, one[PROFILE], one[ID])
+            identity = self._identity(one[PROFILE], key, one[USE] == "bind", now)
             return None if identity is None else (identity,)
         ids: dict[bytes, tuple[str, bool]] = {}
         for profile, use, text, _ in self._names.ordered(found):

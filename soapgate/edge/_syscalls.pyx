@@ -34,8 +34,7 @@ cdef enum:
     EVENTS = 256
     OCTETS = 256 * 1024  # as long as the longest read that is asked for (`flow.LONG_READ`)
 
-# One reactor runs in a process, and in one thread: they are its own.
-cdef epoll_event _events[EVENTS]
+# One reactor runs in a process, and in one thread, and what was read is copied at once.
 cdef char _octets[OCTETS]
 
 
@@ -73,16 +72,17 @@ def turn(reactor, timeout, tuple plain, log) -> None:
     cdef int wait = -1 if timeout is None else <int>(<double>timeout * 1000 + 0.999)
     cdef int count, number, fd
     cdef uint32_t event
+    cdef epoll_event events[EVENTS]  # of this call: what is served may run another turn (`iterate`)
     with nogil:
-        count = epoll_wait(poller, _events, most, wait)
+        count = epoll_wait(poller, events, most, wait)
     if count < 0:
         if errno != EINTR:
             raise OSError(errno, "epoll_wait")
         PyErr_CheckSignals()
         return
-    # what is served may run another turn (`iterate`), which has the same buffers
-    served = [(_events[number].data.fd, _events[number].events) for number in range(count)]
-    for fd, event in served:
+    for number in range(count):
+        fd = events[number].data.fd
+        event = events[number].events
         selectable = selectables.get(fd)
         if selectable is None:
             continue

@@ -1,23 +1,11 @@
 # The types of `fastpath.py`.
 cimport cython
 from soapgate.core.pool cimport Member
-from soapgate.core.settled cimport Settled, route as settled_route
-from soapgate.core.shapes cimport Shapes
+from soapgate.core.settled cimport route as settled_route
+from soapgate.edge.courses cimport Course, Trips
 from soapgate.edge.kept cimport Kept
 from soapgate.edge.known cimport KnownHeads
 from soapgate.edge.lines cimport DownstreamLine, UpstreamLine
-
-cdef class Trips:
-    cdef public object durations
-    cdef public Py_ssize_t pinned, unpinned, asked_found, asked_none, told_found, told_none
-
-cdef class Course:
-    cdef public object tables, said, service, action, watch, pool, found
-    cdef public Py_ssize_t max_body
-    cdef public Settled settled
-    cdef public Shapes shapes, replies
-    cdef public dict dialers
-    cdef public Trips trips
 
 cdef class ShortWay:
     cdef public object desk, seconds

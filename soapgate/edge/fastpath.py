@@ -27,8 +27,9 @@ from twisted.logger import Logger
 
 from soapgate.core.errors import StoreError
 from soapgate.core.routing import Identity, Route
-from soapgate.core.scanned import Found, Outcome, Scanned
+from soapgate.core.scanned import Found, Scanned
 from soapgate.core.settled import route as settled_route
+from soapgate.edge.courses import Course, Trips
 from soapgate.edge.deadlines import NEVER
 from soapgate.edge.desk import Asked, Desk, Service, plain, silent
 from soapgate.edge.downstream import Downstream
@@ -36,7 +37,6 @@ from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.flow import Whole
 from soapgate.edge.framing import Length
 from soapgate.edge.http11 import RequestHead, ResponseHead
-from soapgate.edge.metrics import Durations, Metrics
 from soapgate.edge.proxy import GATEWAY_ERRORS, Exchange
 from soapgate.edge.turn import send, send_message
 from soapgate.edge.upstream import UpstreamConnection
@@ -45,64 +45,6 @@ _log = Logger()
 
 _new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function more
 _NOBODY: tuple[Identity, ...] = ()
-
-
-class Trips:
-    """How many exchanges of one service went the short way, and what they found."""
-
-    __slots__ = (
-        "asked_found", "asked_none", "durations", "pinned", "told_found", "told_none", "unpinned",
-    )  # fmt: skip
-
-    def __init__(self, durations: Durations) -> None:
-        self.durations = durations  # counted in at once
-        self.clear()
-
-    def clear(self) -> None:
-        """Begin again."""
-        self.pinned = self.unpinned = 0
-        self.asked_found = self.asked_none = 0
-        self.told_found = self.told_none = 0
-
-    def settle(self, name: str, metrics: Metrics) -> None:
-        """Add these counts to the metrics, and begin again."""
-        if self.pinned:
-            metrics.exchanged(name, "pinned", "bound", self.pinned)
-        if self.unpinned:
-            metrics.exchanged(name, "balanced", "no-id", self.unpinned)
-        for outcome, asked, told in (
-            (Outcome.FOUND, self.asked_found, self.told_found),
-            (Outcome.NONE, self.asked_none, self.told_none),
-        ):
-            if asked:
-                metrics.scan("request", outcome, asked)
-            if told:
-                metrics.scan("response", outcome, told)
-        self.clear()
-
-
-class Course:
-    """What follows from a request's head alone, as long as the tables are the same."""
-
-    __slots__ = (
-        "action", "dialers", "found", "max_body", "pool", "replies", "said", "service",
-        "settled", "shapes", "tables", "trips", "watch",
-    )  # fmt: skip
-
-    def __init__(self, said: Asked, service: Service, trips: Trips) -> None:
-        self.tables = said.tables
-        self.said = said
-        self.service = service
-        self.trips = trips
-        self.action = said.action
-        self.found: Sequence[Found] = said.found
-        self.max_body = service.max_body
-        self.shapes = service.request_shapes if said.envelope else None
-        self.watch = watch = service.plan.response
-        self.replies = service.response_shapes if watch.needs_envelope else None
-        self.settled = service.affinity.settled
-        self.pool = service.pool
-        self.dialers = service.dialers
 
 
 class ShortWay:
@@ -224,8 +166,10 @@ class ShortWay:
         upstream.flow = None
         upstream.deadline = now + place.times.response
         self.went += 1
-        traces = course.said.traces(head, downstream.peer_bytes, downstream.scheme)
-        ride.written = send_message(upstream.transport, head.forward + traces, data, end)
+        if course.peer != downstream.peer_bytes or course.scheme != downstream.scheme:
+            course.peer, course.scheme = downstream.peer_bytes, downstream.scheme
+            course.traces = course.said.traces(head, course.peer, course.scheme)
+        ride.written = send_message(upstream.transport, head.forward + course.traces, data, end)
         return True
 
     def _course(self, said: Asked | None) -> Course | None:

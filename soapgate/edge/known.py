@@ -23,19 +23,42 @@ ENTRY_BYTES = 4 * 1024
 AnyHead: TypeAlias = Any
 
 _MARK = b"\r\nContent-Length: "
-_MARK_BYTES = len(_MARK)
+DIGITS = 18  # of a length; more would not fit 64 bits
 
 
 class _Known:
-    """One head as it came last: with these digits, which stand between these forward lines."""
+    """One head as it came last. On the wire: `first`, `digits`, `rest`; in the lines that travel on
+    the digits stand between `before` and `behind`. One without a length is all `first`."""
 
-    __slots__ = ("before", "behind", "digits", "head")
+    __slots__ = ("before", "behind", "digits", "first", "head", "rest")
 
-    def __init__(self, head: AnyHead, digits: bytes, before: bytes, behind: bytes) -> None:
+    def __init__(
+        self, head: AnyHead, digits: bytes, wire: tuple[bytes, bytes], forward: tuple[bytes, bytes]
+    ) -> None:
         self.head = head
         self.digits = digits
-        self.before = before
-        self.behind = behind
+        self.first, self.rest = wire
+        self.before, self.behind = forward
+
+    def fit(self, data: bytes) -> int:
+        """Where the head ends if `data` begins with it, and 0 if it does not; `head` then has the
+        length that was said this time."""
+        if not data.startswith(self.first):
+            return 0
+        stop = len(self.first)
+        if self.rest:
+            start = stop
+            stop = data.find(b"\r", start, start + DIGITS + 1)
+            if stop < 0 or not data.startswith(self.rest, stop):
+                return 0
+            digits = data[start:stop]
+            if digits != self.digits:
+                if not digits.isdigit():
+                    return 0
+                forward = self.before + digits + self.behind
+                self.head = self.head.resized(int(digits), forward)
+                self.digits = digits
+        return stop + len(self.rest)
 
 
 class KnownHeads:
@@ -46,28 +69,22 @@ class KnownHeads:
         self._parse = parse
         self._entries = entries
         self._known: dict[bytes, _Known] = {}  # by the head without digits
+        self._latest: _Known | None = None  # most often the next is like it
 
     def take(self, data: bytes) -> AnyHead | None:
         """The head that `data` begins with, if it was read before; `end` says where it ends."""
-        end = data.find(b"\r\n\r\n") + 4
-        mark = data.find(_MARK, 0, end)
-        if mark < 0:
-            key, digits = data[:end], b""
-        else:
-            start = mark + _MARK_BYTES
-            stop = data.find(b"\r", start)
-            digits = data[start:stop]
-            key = data[:start] + data[stop:end]
-        known = self._known.get(key)
-        if known is None:
-            return None
-        if known.digits != digits:
-            if not digits.isdigit() or len(digits) > 18:
+        known = self._latest
+        end = known.fit(data) if known is not None else 0
+        if not end:
+            known = self._known.get(_key(data, data.find(b"\r\n\r\n") + 4)[0])
+            if known is None:
                 return None
-            forward = known.before + digits + known.behind
-            known.head = known.head.resized(int(digits), forward)
-            known.digits = digits
+            end = known.fit(data)
+            if not end:
+                return None
+            self._latest = known
         self.end = end
+        assert known is not None
         return known.head
 
     def read(self, raw: bytes) -> AnyHead:
@@ -83,21 +100,29 @@ class KnownHeads:
         return head
 
     def _remember(self, raw: bytes, head: AnyHead) -> None:
-        key, digits = raw, b""
-        mark = raw.find(_MARK)
-        if mark >= 0:
-            start = mark + _MARK_BYTES
-            stop = raw.find(b"\r", start)
-            key, digits = raw[:start] + raw[stop:], raw[start:stop]
-            if not digits.isdigit() or len(digits) > 18:
+        key, start, stop = _key(raw, len(raw))
+        digits = raw[start:stop]
+        wire, forward = (raw, b""), (b"", b"")
+        if start:
+            if not digits.isdigit() or len(digits) > DIGITS:
                 return
-        before = behind = b""
-        if digits:
             # a response to HEAD, a 204 and a 304 have a length that frames nothing: EMPTY itself
             if head.framing is EMPTY or head.framing != Length(int(digits)):
                 return
-            start = head.forward.index(_MARK) + len(_MARK)
-            before, behind = head.forward[:start], head.forward[start + len(digits) :]
+            wire = raw[:start], raw[stop:]
+            begin = head.forward.index(_MARK) + len(_MARK)
+            forward = head.forward[:begin], head.forward[begin + len(digits) :]
         if len(self._known) >= self._entries:
             self._known.clear()
-        self._known[key] = _Known(head, digits, before, behind)
+        self._known[key] = _Known(head, digits, wire, forward)
+
+
+def _key(data: bytes, end: int) -> tuple[bytes, int, int]:
+    """(the head that ends at `end`, without the digits of its length; from where to where these
+    stand, 0 and 0 if there is no length)."""
+    mark = data.find(_MARK, 0, end)
+    if mark < 0:
+        return data[:end], 0, 0
+    start = mark + len(_MARK)
+    stop = data.find(b"\r", start)
+    return data[:start] + data[stop:end], start, stop

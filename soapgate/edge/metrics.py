@@ -13,7 +13,6 @@ kept nowhere else.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -31,6 +30,7 @@ from prometheus_client.registry import Collector
 from soapgate.core.affinity import EVENTS
 from soapgate.core.pins import PinStore
 from soapgate.core.pool import ADMIN_WORDS, Pool
+from soapgate.edge.durations import Durations
 from soapgate.edge.processes import Processes
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -39,8 +39,6 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 PIN_EVENTS = (*EVENTS, "evicted", "refused", "restarted")
 Side = Literal["request", "response"]
 
-# upper bounds in seconds: from a cached answer on loopback to the usual 60 s time-out
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 ROUTES_KEPT = 128  # (route, reason) pairs a service: twice what there are words for
 NO_SERVICE = ""  # the service of exchanges that match none; told as NO_SERVICE_LABEL,
 NO_SERVICE_LABEL = "-"  # for to Prometheus an empty label is none at all
@@ -187,29 +185,6 @@ def nothing() -> None:
 def this_process() -> tuple[str, ...]:
     """The processes of a gateway that is one."""
     return ("self",)
-
-
-class Durations:
-    """How long exchanges took: how many in each of `BUCKETS` and beyond, and seconds in all."""
-
-    __slots__ = ("counts", "total")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BUCKETS) + 1)
-        self.total = 0.0
-
-    def add(self, seconds: float) -> None:
-        """Count one."""
-        self.total += seconds
-        self.counts[bisect_left(BUCKETS, seconds)] += 1
-
-    def cumulated(self) -> list[tuple[str, float]]:
-        """(upper bound, how many took at most that), the way a histogram is told."""
-        told, so_far = [], 0
-        for bound, count in zip((*BUCKETS, float("inf")), self.counts, strict=True):
-            so_far += count
-            told.append(("+Inf" if bound == float("inf") else str(float(bound)), float(so_far)))
-        return told
 
 
 class Families(Collector):

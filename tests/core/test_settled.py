@@ -24,10 +24,11 @@ from soapgate.stores.memory import MemoryStore
 # ids
 
 
-def test_a_pin_is_read_where_its_fields_stand() -> None:
-    names = ("backend", "alias", "created", "used", "until", "ended")
-    for name in names:
+def test_tuples_are_read_where_their_fields_stand() -> None:
+    for name in ("backend", "alias", "created", "used", "until", "ended"):
         assert getattr(settled, name.upper()) == Pin._fields.index(name)
+    for name in ("profile", "use", "id"):
+        assert getattr(settled, name.upper()) == Found._fields.index(name)
 
 
 def test_a_live_primary_in_recent_use_is_settled(desk: Desk) -> None:

@@ -41,9 +41,8 @@ class Gateway:
         self.pools = {"farm": Pool("farm", backends)}
         self.services = {
             "shop": ServiceInfo(
-                "shop", "farm", Rule("shop"), ("wsrm",), Terms(), Lifetime(1800, 86400), "shop"
-            )
-        }
+                "shop", "farm", Rule("shop"), ("wsrm",), Terms(), Lifetime(1800, 86400), "shop")
+        }  # fmt: skip
         self.store: Any = MemoryStore()
         self.keys = Keys(b"k" * 32)
         self.metrics = Metrics(self.services, self.pools)
@@ -71,8 +70,8 @@ class Gateway:
 
     def pin(self, session_id: str, backend: str) -> None:
         """Bind an id of the shop."""
-        key = self.keys.key("shop", "wsrm", session_id)
-        asyncio.run(self.store.bind(key, Pin("shop", "wsrm", backend, b"", NOW - 5, NOW)))
+        pin = Pin("shop", "wsrm", backend, b"", NOW - 5, NOW)
+        asyncio.run(self.store.bind(self.keys.key("shop", "wsrm", session_id), pin))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from soapgate.core.pool import Backend, Pool
-from soapgate.edge.metrics import BUCKETS, COUNTS, PIN_EVENTS, ROUTES_KEPT, Metrics
+from soapgate.edge.durations import BUCKETS
+from soapgate.edge.metrics import COUNTS, PIN_EVENTS, ROUTES_KEPT, Metrics
 from soapgate.stores.memory import MemoryStore
 
 
