@@ -40,6 +40,9 @@ AHEAD_BYTES = 64 * 1024
 # How much and how long is read and dropped behind an answer that ends the connection (nginx's
 # lingering_close waits 5 s between reads, 30 s in all).
 LINGER_SECONDS = 5.0
+# How long a short body is gathered, and how long it may be: what is longer, or slow, is told.
+GATHER_SECONDS = 1.0
+GATHER_BYTES = AHEAD_BYTES
 # Linux: what the kernel holds of unsent bytes for a connection, so that a slow reader's backlog
 # stays with the backend instead of in our memory.
 NOTSENT_LOWAT = 128 * 1024
@@ -61,8 +64,8 @@ class DownstreamTimes:
 
 @implementer(IHalfCloseableProtocol)
 class Downstream(DownstreamLine, Protocol):
-    """One connection of a client. Its state is one of the words idle, head, exchange, lingering,
-    closed."""
+    """One connection of a client. Its state is one of the words idle, head, gathering, exchange,
+    lingering, closed."""
 
     def __init__(self, front: Front) -> None:
         self.state = "idle"
@@ -84,6 +87,7 @@ class Downstream(DownstreamLine, Protocol):
         self._stalled_since = 0.0
         self._unsent = -1
         self._in_next = False
+        self._gathered: tuple[RequestHead, int, float] | None = None  # see `gather`
 
     # From Twisted
 
@@ -101,6 +105,9 @@ class Downstream(DownstreamLine, Protocol):
     def received(self, data: bytes) -> None:
         """Bytes from the client that do not go the short way."""
         if self.state == "lingering":
+            return
+        if self.state == "gathering":
+            self._gather_on(data)
             return
         flow = self.flow
         if flow is not None and not flow.done:
@@ -123,7 +130,9 @@ class Downstream(DownstreamLine, Protocol):
     def readConnectionLost(self) -> None:
         """The client will send no more; it may still want its answer (RFC 9112 9.6)."""
         self.input_ended = True
-        if self.state != "exchange":
+        if self.state == "gathering":
+            self._tell()
+        elif self.state != "exchange":
             self.close()
         elif self.flow is not None and not self.flow.done:
             self.exchange.client_left()
@@ -133,6 +142,8 @@ class Downstream(DownstreamLine, Protocol):
 
     def connectionLost(self, reason: TwistedFailure) -> None:
         """The client is gone."""
+        if self.state == "gathering":
+            self._tell()
         exchange, self.exchange = self.exchange, None
         self.state = "closed"
         self.deadline = NEVER
@@ -204,11 +215,42 @@ class Downstream(DownstreamLine, Protocol):
         self.begin(head, end, buffer[end:])
         return True
 
-    def begin(self, head: RequestHead, size: int, rest: bytes, known: Any = None) -> None:
+    def gather(self, head: RequestHead, size: int, data: bytes) -> None:
+        """Wait a moment for the rest of a short body: many clients send head and body apart, and
+        what is all there is served in one go. `data` begins with the head, of `size` octets."""
+        now = self.front.seconds()
+        self._gathered = head, size, now
+        self.state = "gathering"
+        self.buffer = data
+        self.deadline = now + GATHER_SECONDS
+
+    def _gather_on(self, data: bytes) -> None:
+        assert self._gathered is not None
+        head, size, began = self._gathered
+        self.buffer = data = self.buffer + data
+        framing = head.framing
+        if type(framing) is not Length or len(data) < size + framing.size:
+            return
+        self._gathered, self.buffer, self.state = None, b"", "idle"
+        if not self.front.short.go(self, data, began):
+            self.begin(head, size, data[size:], began=began)
+
+    def _tell(self) -> None:
+        """What was gathered begins an exchange as it is."""
+        assert self._gathered is not None
+        head, size, began = self._gathered
+        data = self.buffer
+        self._gathered, self.buffer = None, b""
+        self.begin(head, size, data[size:], began=began)
+
+    def begin(
+        self, head: RequestHead, size: int, rest: bytes, known: Any = None, began: float = 0.0
+    ) -> None:
         """Begin an exchange: `size` octets of head came, and `rest` behind it. `known`: what was
-        found out about it already (see `soapgate.edge.fastpath`)."""
+        found out about it already (see `soapgate.edge.fastpath`); `began`: when the head came, 0
+        for now."""
         front = self.front
-        now = front.seconds()
+        now = began or front.seconds()
         self.state = "exchange"
         self.exchange = exchange = front.exchange(self, head, now)
         if known is not None:
@@ -333,6 +375,8 @@ class Downstream(DownstreamLine, Protocol):
                 self.abort()
         elif self.state == "idle":
             self.close()
+        elif self.state == "gathering":
+            self._tell()
         elif self.state == "head":
             self._refuse(Failure("downstream", Reason.REQUEST_TIMEOUT, "the head did not end"))
         elif now >= self.ends:

@@ -13,7 +13,7 @@ cdef class ShortWay:
     cdef public dict trips
     cdef public Py_ssize_t went, came, read, sent, upstream_read, upstream_sent
     @cython.locals(known=KnownHeads, end=Py_ssize_t, ride=Ride)
-    cpdef bint go(self, DownstreamLine downstream, bytes data)
+    cpdef bint go(self, DownstreamLine downstream, bytes data, double began=*)
     @cython.locals(course=Course, size=Py_ssize_t, notes=dict, now=double, upstream=UpstreamLine, place=Kept)
     cdef bint _goes(
         self, Ride ride, DownstreamLine downstream, head, bytes data, Py_ssize_t end
@@ -21,7 +21,7 @@ cdef class ShortWay:
     cdef object _turn(self, service)
 
 cdef class Ride:
-    cdef public bint answered, tried
+    cdef public bint answered, short_of, tried
     cdef public bytes data
     cdef public object found, head, identities, route, scanned, turn
     cdef public Kept place
@@ -29,7 +29,7 @@ cdef class Ride:
     cdef public UpstreamLine upstream
     cdef public Course course
     cdef public Py_ssize_t end, learned, written
-    cdef public double started
+    cdef public double decided, started
     cdef public ShortWay way
     cpdef bint answer(self, bytes data)
     @cython.locals(

@@ -32,7 +32,7 @@ from soapgate.core.settled import route as settled_route
 from soapgate.edge.courses import Course, Trips
 from soapgate.edge.deadlines import NEVER
 from soapgate.edge.desk import Asked, Desk, Service, plain, silent
-from soapgate.edge.downstream import Downstream
+from soapgate.edge.downstream import GATHER_BYTES, Downstream
 from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.flow import Whole
 from soapgate.edge.framing import Length
@@ -81,15 +81,16 @@ class ShortWay:
         for name, trips in self.trips.items():
             trips.settle(name, metrics)
 
-    def go(self, downstream: Downstream, data: bytes) -> bool:
-        """Serve what came first on an idle connection; False if its head is not known. Never
-        raises."""
+    def go(self, downstream: Downstream, data: bytes, began: float = 0.0) -> bool:
+        """Serve what came first on an idle connection; False if its head is not known. `began`:
+        when that was, 0 for now. Never raises."""
         known = downstream.front.known
         head = known.take(data)
         if head is None:
             return False
         end = known.end
         ride = Ride()
+        ride.started = began
         try:
             if self._goes(ride, downstream, head, data, end):
                 return True
@@ -100,7 +101,10 @@ class ShortWay:
                 ride.story().fail(error)
                 return True
             _log.failure("a defect on the short way, and so the long one is taken")
-        downstream.begin(head, end, data[end:], ride)
+        if ride.short_of and not began:
+            downstream.gather(head, end, data)
+        else:
+            downstream.begin(head, end, data[end:], ride, began)
         return True
 
     def _goes(
@@ -115,7 +119,10 @@ class ShortWay:
                 return False
             notes["course"] = course
         size = len(data) - end
-        if type(framing) is not Length or framing.size != size or size > course.max_body > 0:
+        if type(framing) is not Length or framing.size != size:
+            ride.short_of = type(framing) is Length and size < framing.size <= GATHER_BYTES
+            return False
+        if size > course.max_body > 0:
             return False
         found: Sequence[Found] = course.found
         if course.shapes is not None and size:
@@ -157,11 +164,13 @@ class ShortWay:
         ride.route = route
         ride.data = data
         ride.end = end
-        ride.started = now
+        ride.decided = now
+        if not ride.started:
+            ride.started = now
         downstream.state = "exchange"
         downstream.exchange = ride
         limit = downstream.front.times.exchange
-        downstream.ends = downstream.deadline = now + limit if limit else NEVER
+        downstream.ends = downstream.deadline = ride.started + limit if limit else NEVER
         upstream.exchange = ride
         upstream.flow = None
         upstream.deadline = now + place.times.response
@@ -208,8 +217,9 @@ class Ride:
     it a story, which hears of it."""
 
     __slots__ = (
-        "answered", "course", "data", "downstream", "end", "found", "head", "identities", "learned",
-        "place", "route", "scanned", "started", "tried", "turn", "upstream", "way", "written",
+        "answered", "course", "data", "decided", "downstream", "end", "found", "head", "identities",
+        "learned", "place", "route", "scanned", "short_of", "started", "tried", "turn", "upstream",
+        "way", "written",
     )  # fmt: skip
 
     short = True
@@ -222,6 +232,7 @@ class Ride:
         self.learned = 0
         self.written = 0
         self.answered = False
+        self.short_of = False  # whether some of a short body is still to come
 
     def answer(self, data: bytes) -> bool:
         """Send an ordinary answer down; False, with nothing done, for any other. Never raises."""
@@ -364,7 +375,8 @@ class Ride:
         if identity is not None:
             record.profile, record.key = identity.profile, identity.key
         record.route, record.reason, record.backend = route.kind, route.reason, route.backend
-        record.started = record.decided = record.dialled = record.connected = self.started
+        record.started = self.started
+        record.decided = record.dialled = record.connected = self.decided
         record.tries = 1
 
     # The rest of the story, where it is not ordinary
@@ -422,7 +434,7 @@ class _Told(Exchange):
         downstream.flow = flow
         connected = upstream.exchange is ride
         deadline = upstream.deadline
-        upstream.begin(self, ride.head.method, flow, ride.started)
+        upstream.begin(self, ride.head.method, flow, ride.decided)
         upstream.sent = True
         upstream.written = ride.written
         upstream.deadline = deadline

@@ -17,7 +17,9 @@ from soapgate.core.errors import StoreError
 from soapgate.core.routing import Terms
 from soapgate.core.shapes import PRICE, SIGHTINGS
 from soapgate.edge import fastpath
+from soapgate.edge.downstream import DownstreamTimes
 from soapgate.edge.exchangelog import ExchangeRecord
+from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.proxy import Exchange
 from soapgate.stores.memory import MemoryStore
 
@@ -157,6 +159,16 @@ def answered(talk: Talk, response: bytes) -> None:
             peer.says(response)
 
 
+@pytest.fixture
+def no_story(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From when it is called on, nothing may be told as a story."""
+
+    async def story(self: Exchange, upstream: object = None) -> None:
+        raise AssertionError("the long way")
+
+    return lambda: monkeypatch.setattr(Exchange, "_story", story)
+
+
 def both(play: Callable[[Talk], None], **options: Any) -> Iterator[Talk]:
     """Hold the conversation with either gateway; all that can be seen must be the same."""
     talks = []
@@ -265,6 +277,74 @@ def test_both_ways_meet_the_same_end(event: Callable[[Talk], None], idempotent: 
     assert over(fast) == []
 
 
+def _the_rest_comes(talk: Talk) -> None:
+    talk.client.says(ORDINARY[-20:])
+
+
+def _the_rest_comes_late(talk: Talk) -> None:
+    talk.passes(5)
+    talk.client.says(ORDINARY[-20:])
+
+
+def _more_than_the_rest_comes(talk: Talk) -> None:
+    talk.client.says(ORDINARY[-20:] + post(envelope("yours")))
+
+
+def _it_comes_bit_by_bit(talk: Talk) -> None:
+    for byte in ORDINARY[-20:]:
+        talk.client.says(bytes((byte,)))
+
+
+def _the_client_says_no_more(talk: Talk) -> None:
+    talk.client.protocol.readConnectionLost()
+
+
+def _other_limits(talk: Talk) -> None:
+    talk.front.use(DownstreamTimes(), HeadLimits(), 0)
+    talk.client.says(ORDINARY[-20:])
+
+
+def _the_gateway_ends_before(talk: Talk) -> None:
+    talk.front.drain(lambda: None)
+    talk.client.says(ORDINARY[-20:])
+
+
+HALVES = (
+    *(_the_rest_comes, _the_rest_comes_late, _more_than_the_rest_comes, _it_comes_bit_by_bit),
+    *(_the_client_says_no_more, _client_leaves, _nothing_for_long, _other_limits),
+    _the_gateway_ends_before,
+)
+
+
+@pytest.mark.parametrize("event", HALVES, ids=lambda event: event.__name__.strip("_"))
+@pytest.mark.parametrize("times", [DownstreamTimes(), DownstreamTimes(exchange=3.0)])
+def test_both_ways_go_on_from_half_a_request(
+    event: Callable[[Talk], None], times: DownstreamTimes
+) -> None:
+    def play(talk: Talk) -> None:
+        talk.client.says(ORDINARY[:-20])
+        event(talk)
+        answered(talk, ANSWER)
+        talk.passes(70)
+        if event in (_the_rest_comes_late, _nothing_for_long):
+            for name in ("decided", "dialled", "connected"):  # it was waited for a moment
+                setattr(talk.last, name, 0.0)
+
+    fast, _ = both(play, times=times)
+    assert over(fast) == []
+
+
+@pytest.mark.parametrize("cut", [20, len(envelope("mine"))], ids=["in the body", "before it"])
+def test_a_request_in_two_pieces_goes_the_short_way(cut: int, no_story: Callable[[], None]) -> None:
+    talk = warm()
+    no_story()
+    talk.client.says(ORDINARY[:-cut])
+    talk.reactor.advance(0.25)
+    talk.serve(ORDINARY[-cut:], ANSWER)
+    assert (talk.last.route, talk.last.status) == ("pinned", 200)
+    assert talk.last.decided - talk.last.started == 0.25
+
+
 def _set(name: str, value: Any) -> Callable[[Talk], None]:
     def change(talk: Talk) -> None:
         for member in talk.pool.members.values():
@@ -335,16 +415,6 @@ def test_both_ways_hold_a_service_to_its_bound() -> None:
         answered(talk, ANSWER)
 
     both(play, max_body=1000)
-
-
-@pytest.fixture
-def no_story(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """From when it is called on, nothing may be told as a story."""
-
-    async def story(self: Exchange, upstream: object = None) -> None:
-        raise AssertionError("the long way")
-
-    return lambda: monkeypatch.setattr(Exchange, "_story", story)
 
 
 def test_the_ordinary_goes_the_short_way(no_story: Callable[[], None]) -> None:
