@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from live import Cast, Gateway
-from wire import Backend, Client
+from wire import Backend, Client, wait_for
 
 TWO = {"workers": 2}
 
@@ -44,8 +45,25 @@ def exchanges(gateway: Gateway) -> list[int]:
     return [one["exchanges"] for one in workers(gateway)]
 
 
+def apart(gateway: Gateway) -> list[Client]:
+    """Clients, of whom the first two are connected to different workers."""
+    clients: list[Client] = []
+    holders: list[int] = []
+    while len(set(holders)) < 2:
+        clients.append(client := Client(gateway.port))
+        holders.append(wait_for(partial(held, gateway, client), "it is accepted"))
+    return [clients[0], clients.pop(), *clients[1:]]
+
+
 def holding(gateway: Gateway, client: Client) -> int:
     """Which worker has the other end of a client's connection."""
+    holder = held(gateway, client)
+    assert holder, "no worker has it"
+    return holder
+
+
+def held(gateway: Gateway, client: Client) -> int:
+    """The same, 0 if no worker has accepted it yet."""
     port = client.sock.getsockname()[1]
     inodes = set()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
@@ -58,4 +76,4 @@ def holding(gateway: Gateway, client: Client) -> int:
         links = {os.readlink(f"{directory}/{fd}") for fd in os.listdir(directory)}
         if links & inodes:
             return one["pid"]
-    raise AssertionError("no worker has it")
+    return 0

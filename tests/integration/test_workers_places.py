@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from live import Cast, Gateway
-from many import all_serve, exchanges, holding, two_workers, workers
+from many import all_serve, apart, exchanges, holding, two_workers, workers
 from wire import WAIT, Client, Wire, ask, envelope, ok, post, slow, wait_for
 
 LOGIN = post(envelope(body="<s:login/>"))
@@ -119,18 +119,16 @@ def test_a_place_of_a_killed_worker_goes_to_who_waits_in_the_other(two, cast):
     backend = cast.backend("b1", serve=slow(begun, go))
     listed = [{"name": "b1", "url": backend.url, "maxconn": 1}]
     gateway = two([backend], pool={"backend": listed})
-    clients = [Client(gateway.port) for _ in range(2)]
-    clients[0].send(post(envelope()))
+    one, other, *more = apart(gateway)
+    one.send(post(envelope()))
     wait_for(lambda: gateway.backend("b1")["inflight"] == 1, "one is served")
-    clients[1].send(post(envelope()))
+    other.send(post(envelope()))
     wait_for(lambda: gateway.backend("b1")["waiting"] == 1, "one waits")
-    holder = holding(gateway, clients[0])
-    assert holder != holding(gateway, clients[1])
-    os.kill(holder, signal.SIGKILL)
+    os.kill(holding(gateway, one), signal.SIGKILL)
     go.set()
-    assert clients[1].message().status == 200
-    assert clients[0].peer_closed()
-    for client in clients:
+    assert other.message().status == 200
+    assert one.peer_closed()
+    for client in (one, other, *more):
         client.close()
 
 
