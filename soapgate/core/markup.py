@@ -45,10 +45,42 @@ class Hole(NamedTuple):
     value: bytes
 
 
+class _Gap:
+    """A hole of a mould: what it may hold, and what it held last; the literal behind it, and the
+    byte that this begins with, which ends the hole. `wanted`: the value is asked for."""
+
+    __slots__ = ("allowed", "behind", "ends", "last", "wanted")
+
+    def __init__(self, hole: Hole, behind: bytes, *, wanted: bool) -> None:
+        self.allowed, self.last = hole
+        self.behind = behind
+        self.ends = behind[:1]
+        self.wanted = wanted
+
+    def close(self, data: bytes, at: int) -> int:
+        """Where the hole that begins at `at` ends, if all is as it may be there; or -1. `last` is
+        its value then."""
+        last = self.last
+        if data.startswith(last, at):
+            # as it was, if it ends here: most holes hold the same in every message
+            stop = at + len(last)
+            if data.startswith(self.behind, stop):
+                return stop
+        stop = data.find(self.ends, at, at + HOLE_BYTES)
+        if stop <= at or not data.startswith(self.behind, stop):
+            return -1
+        value = data[at:stop]
+        # letters and digits may stand anywhere, and are the quicker question
+        if not value.isalnum() and value.translate(None, self.allowed):
+            return -1
+        self.last = value
+        return stop
+
+
 class Mould:
     """A markup that others are compared with."""
 
-    __slots__ = ("_first", "_rest")
+    __slots__ = ("_first", "_gaps")
 
     def __init__(self, segments: list[bytes | Hole], wanted: Container[int]) -> None:
         """`segments` as `split` gives them; `wanted`: the numbers of those whose values `fit`
@@ -56,34 +88,27 @@ class Mould:
         first = segments[0]
         assert isinstance(first, bytes)
         self._first = first
-        # of each hole: what it may hold, whether it is wanted, what stands behind it and the first
-        # byte of that
-        self._rest: list[tuple[bytes, bool, bytes, bytes]] = []
+        self._gaps: list[_Gap] = []
         for number in range(1, len(segments), 2):
             hole, behind = segments[number], segments[number + 1]
             assert isinstance(hole, Hole)
             assert isinstance(behind, bytes)
-            self._rest.append((hole.allowed, number in wanted, behind, behind[:1]))
+            self._gaps.append(_Gap(hole, behind, wanted=number in wanted))
 
     def fit(self, data: bytes, start: int) -> tuple[int, list[bytes]] | None:
         """(the end of its Body's start tag, its wanted values) of a message that begins at `start`;
         None: it does not fit."""
-        literal = self._first
-        if not data.startswith(literal, start):
+        if not data.startswith(self._first, start):
             return None
-        at = start + len(literal)
+        at = start + len(self._first)
         values = []
-        for allowed, wanted, literal, ends in self._rest:
-            stop = data.find(ends, at, at + HOLE_BYTES)
-            if stop <= at or not data.startswith(literal, stop):
+        for gap in self._gaps:
+            stop = gap.close(data, at)
+            if stop < 0:
                 return None
-            value = data[at:stop]
-            # letters and digits may stand anywhere, and are the quicker question
-            if not value.isalnum() and value.translate(None, allowed):
-                return None
-            if wanted:
-                values.append(value)
-            at = stop + len(literal)
+            if gap.wanted:
+                values.append(gap.last)
+            at = stop + len(gap.behind)
         return at, values
 
 
