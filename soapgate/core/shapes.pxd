@@ -5,7 +5,7 @@ from soapgate.core.markup cimport Mould
 cdef class _Shape:
     cdef public Mould mould
     cdef public object segments, soap, message_id
-    cdef public tuple ids
+    cdef public tuple ids, latest
     cdef public dict looks
 
 cdef class Shapes:
@@ -18,5 +18,6 @@ cdef class Shapes:
     cpdef object scan(self, bytes data, str action, Py_ssize_t start=*)
     @cython.locals(
         end=Py_ssize_t, stop=Py_ssize_t, most=Py_ssize_t, found=list, groups=list, text=str,
+        look=bytes,
     )
     cdef object _cut(self, _Shape shape, tuple matched, bytes data, Py_ssize_t start)

@@ -94,10 +94,10 @@ class ShapedWatch(Watch, Protocol):
 
 
 class _Shape:
-    """What is known of one markup. `looks`: the bytes from the Body's start tag to the end of its
-    first child's (or of the Body's end tag) -> what is to be said but for ids."""
+    """What is known of one markup. `looks`, one to begin with: the bytes from the Body's start tag
+    to the end of its first child's (or of the Body's end tag) -> what is to be said but for ids."""
 
-    __slots__ = ("ids", "looks", "message_id", "mould", "segments", "soap")
+    __slots__ = ("ids", "latest", "looks", "message_id", "mould", "segments", "soap")
 
     def __init__(
         self,
@@ -114,6 +114,7 @@ class _Shape:
         self.ids = ids
         self.message_id = message_id
         self.looks = looks
+        (self.latest,) = looks.items()  # the look that came last: most often the next is like it
 
 
 class Shapes:
@@ -182,9 +183,17 @@ class Shapes:
         end, groups = matched
         if end - start > self._limits.header_bytes:
             return None
-        stop = data.find(b">", end) + 1
-        bare = shape.looks.get(data[end:stop])
-        if bare is None or not (shape.ids or shape.message_id):
+        look, bare = shape.latest
+        if data.startswith(look, end):
+            stop = end + len(look)
+        else:
+            stop = data.find(b">", end) + 1
+            look = data[end:stop]
+            if look not in shape.looks:
+                return None
+            bare = shape.looks[look]
+            shape.latest = look, bare
+        if not (shape.ids or shape.message_id):
             return bare
         most = self._limits.id_bytes
         found = []

@@ -522,7 +522,7 @@ def test_a_defect_before_anything_was_done_costs_nothing(
 ) -> None:
     talk = warm()
     with monkeypatch.context() as patched:
-        patched.setattr(fastpath, "settled_route", broken)
+        patched.setattr(talk.front.short, "seconds", broken)
         talk.client.says(ORDINARY)
         answered(talk, ANSWER)
     assert b" 200 " in talk.client.heard()
