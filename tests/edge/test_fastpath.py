@@ -7,30 +7,16 @@ metrics, the pins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from talk import CLIENT_MADE, PROFILE, Peer, Talk, envelope, ok, over, post
+from talk import Talk, envelope, ok, over, post
+from twice import ANSWER, ORDINARY, answered, both, drop_idle, waiting
 
-from soapgate.core.errors import StoreError
 from soapgate.core.routing import Terms
-from soapgate.core.shapes import PRICE, SIGHTINGS
-from soapgate.edge import fastpath
 from soapgate.edge.downstream import DownstreamTimes
-from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.http11 import HeadLimits
-from soapgate.edge.proxy import Exchange
-from soapgate.stores.memory import MemoryStore
-
-ORDINARY = post(envelope("mine"))
-ANSWER = ok(envelope())
-COOKIES = {
-    "title": "Cookies",
-    "about": "Beside the shop's header.",
-    "lookup": ["cookie:sid"],
-    "learn": ["cookie:sid"],
-}
 
 REQUESTS = {
     "ordinary": ORDINARY,
@@ -100,91 +86,6 @@ RESPONSES = {
     "surplus": ANSWER + b"more",
     "no HTTP": b"SMTP ready\r\n\r\n",
 }
-
-
-def warm(fast: bool = True, **options: Any) -> Talk:
-    """A gateway that has seen all of the ordinary, with a pinned session on each backend."""
-    profiles = options.pop("profiles", {"shop": CLIENT_MADE, "cookies": COOKIES})
-    talk = Talk(profiles=profiles, fast=fast, **options)
-    for shapes in (talk.service.request_shapes, talk.service.response_shapes):
-        shapes._credit = 4 * PRICE  # as after a hundred exchanges
-    for _ in range(SIGHTINGS + 1):
-        for session in ("mine", "yours"):
-            talk.serve(post(envelope(session)), ANSWER)
-    talk.heard = talk.client.heard()  # type: ignore[attr-defined]
-    return talk
-
-
-def told(talk: Talk) -> dict[str, object]:
-    """All that can be seen of a gateway."""
-    talk.metrics.settle()
-    metrics = {
-        name: value
-        for name, value in vars(talk.metrics).items()
-        if name not in ("_registry", "store", "pools", "durations", "fast", "pids", "settle")
-    }
-    pins = talk.store._pins
-    return {
-        "client": (talk.client.wire.value(), talk.client.wire.ended),
-        "backends": [(p.name, p.wire.value(), p.wire.ended) for p in talk._peers],
-        "dials": talk.dials,
-        "records": [_said(record) for record in talk.log.records],
-        "metrics": metrics,
-        "durations": {k: (d.total, d.counts) for k, d in talk.metrics.durations.items()},
-        "events": talk.affinity.events,
-        "pins": dict(pins),
-        "members": [(m.inflight, m.up, m.admin) for m in talk.pool.members.values()],
-        "flips": talk.flips,
-        "state": (repr(talk.client.protocol), talk.client.protocol.deadline),
-    }
-
-
-def _said(record: ExchangeRecord) -> dict[str, object]:
-    names = ExchangeRecord.__annotations__
-    return {**{name: getattr(record, name) for name in names}, "told": record.sticky}
-
-
-def waiting(talk: Talk) -> list[Peer]:
-    """The backends' connections that have something to answer."""
-    while talk.dials:
-        talk.backend()
-    return [p for p in talk._peers if len(p.wire.value()) > p.wire.taken and not p.wire.ended]
-
-
-def answered(talk: Talk, response: bytes) -> None:
-    """Whoever was asked answers, until nobody is asked any more."""
-    for _ in range(4):
-        for peer in waiting(talk):
-            peer.heard()
-            peer.says(response)
-
-
-@pytest.fixture
-def no_story(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """From when it is called on, nothing may be told as a story."""
-
-    async def story(self: Exchange, upstream: object = None) -> None:
-        raise AssertionError("the long way")
-
-    return lambda: monkeypatch.setattr(Exchange, "_story", story)
-
-
-def both(play: Callable[[Talk], None], **options: Any) -> Iterator[Talk]:
-    """Hold the conversation with either gateway; all that can be seen must be the same."""
-    talks = []
-    for fast in (True, False):
-        talk = warm(fast, **options)
-        play(talk)
-        talks.append(talk)
-    assert told(talks[0]) == told(talks[1])
-    return iter(talks)
-
-
-def drop_idle(talk: Talk) -> None:
-    """The backends close what is idle."""
-    for peer in talk._peers:
-        if not peer.wire.ended:
-            peer.closes()
 
 
 @pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
@@ -334,17 +235,6 @@ def test_both_ways_go_on_from_half_a_request(
     assert over(fast) == []
 
 
-@pytest.mark.parametrize("cut", [20, len(envelope("mine"))], ids=["in the body", "before it"])
-def test_a_request_in_two_pieces_goes_the_short_way(cut: int, no_story: Callable[[], None]) -> None:
-    talk = warm()
-    no_story()
-    talk.client.says(ORDINARY[:-cut])
-    talk.reactor.advance(0.25)
-    talk.serve(ORDINARY[-cut:], ANSWER)
-    assert (talk.last.route, talk.last.status) == ("pinned", 200)
-    assert talk.last.decided - talk.last.started == 0.25
-
-
 def _set(name: str, value: Any) -> Callable[[Talk], None]:
     def change(talk: Talk) -> None:
         for member in talk.pool.members.values():
@@ -415,137 +305,3 @@ def test_both_ways_hold_a_service_to_its_bound() -> None:
         answered(talk, ANSWER)
 
     both(play, max_body=1000)
-
-
-def test_the_ordinary_goes_the_short_way(no_story: Callable[[], None]) -> None:
-    talk = warm()
-    no_story()
-    for session in ("mine", "yours"):
-        talk.serve(post(envelope(session)), ANSWER)
-        assert talk.last.route == "pinned"
-        assert talk.last.status == 200
-
-
-def test_a_reply_that_shows_the_id_again_goes_the_short_way(no_story: Callable[[], None]) -> None:
-    talk = warm(profiles={"shop": {**PROFILE, "bind": PROFILE["lookup"]}})
-    echo = ok(envelope("mine"))
-    for _ in range(SIGHTINGS + 1):
-        talk.serve(ORDINARY, echo)
-    no_story()
-    talk.serve(ORDINARY, echo)
-    assert (talk.last.status, talk.last.learned) == (200, 1)
-
-
-def test_a_cookie_alone_goes_the_short_way(no_story: Callable[[], None]) -> None:
-    profiles = {"shop": PROFILE, "cookies": COOKIES}
-    talk = warm(profiles=profiles)
-    request = post(envelope(), b"Cookie: sid=abc")
-    for _ in range(SIGHTINGS + 1):
-        talk.serve(request, ok(envelope(), b"Set-Cookie: sid=abc"))
-    no_story()
-    talk.serve(request, ANSWER)
-    assert talk.last.route == "pinned"
-
-
-def test_a_request_without_ids_goes_the_short_way(no_story: Callable[[], None]) -> None:
-    talk = warm()
-    for _ in range(2 * (SIGHTINGS + 1)):
-        talk.serve(post(envelope()), ANSWER)
-    no_story()
-    backends = {talk.serve(post(envelope()), ANSWER).name for _ in range(2)}
-    assert backends == {"b1", "b2"}
-    assert (talk.last.route, talk.last.reason, talk.last.status) == ("balanced", "no-id", 200)
-
-
-def test_several_ids_of_one_session_go_the_short_way(no_story: Callable[[], None]) -> None:
-    talk = warm()
-    request = post(envelope("mine"), b"Cookie: sid=abc")
-    for _ in range(SIGHTINGS + 1):
-        talk.serve(request, ok(envelope(), b"Set-Cookie: sid=abc"))
-    no_story()
-    talk.serve(request, ANSWER)
-    assert (talk.last.route, talk.last.profile, talk.last.status) == ("pinned", "shop", 200)
-
-
-@pytest.mark.parametrize(
-    "policy", ["round_robin", "weighted_round_robin", "least_requests", "hash"]
-)
-def test_both_ways_ask_a_policy_once(policy: str) -> None:
-    def play(talk: Talk) -> None:
-        for n in range(8):
-            talk.client.says(post(envelope()))
-            answered(talk, ANSWER)
-            if n == 3:
-                drop_idle(talk)
-
-    fast, _ = both(play, policy=policy)
-    assert over(fast) == []
-
-
-@pytest.mark.parametrize("shown", [b"http://10.0.0.1/", b"nothing"])
-def test_both_ways_see_a_leak_in_the_answer_to_a_request_without_ids(shown: bytes) -> None:
-    def play(talk: Talk) -> None:
-        for _ in range(2 * (SIGHTINGS + 1)):
-            talk.client.says(post(envelope()))
-            answered(talk, ok(envelope("", f"<s:at>{shown.decode()}</s:at>")))
-
-    fast, _ = both(play, addresses={})
-    assert bool(fast.metrics.leaks) is (b"http" in shown)
-
-
-def test_a_store_that_fails_is_met_by_the_story() -> None:
-    class Broken(MemoryStore):
-        def glance(self, key: bytes) -> Any:
-            if self.broken:
-                raise StoreError("gone")
-            return super().glance(key)
-
-        async def lookup(self, key: bytes) -> Any:
-            return self.glance(key)
-
-        broken = False
-
-    talk = warm(store=Broken(secret=b"s" * 32))
-    talk.store.broken = True
-    talk.client.says(ORDINARY)
-    assert b" 503 " in talk.client.heard()
-    assert (talk.last.route, talk.last.service) == ("refused", "shop")
-    assert over(talk) == []
-
-
-def broken(*arguments: object) -> None:
-    raise ZeroDivisionError
-
-
-def test_a_defect_before_anything_was_done_costs_nothing(
-    monkeypatch: pytest.MonkeyPatch, said: Any
-) -> None:
-    talk = warm()
-    with monkeypatch.context() as patched:
-        patched.setattr(talk.front.short, "seconds", broken)
-        talk.client.says(ORDINARY)
-        answered(talk, ANSWER)
-    assert b" 200 " in talk.client.heard()
-    assert over(talk) == []
-
-
-@pytest.mark.parametrize("name", ["send_message", "_calm", "send"])
-def test_a_defect_on_the_short_way_costs_one_exchange(
-    name: str, monkeypatch: pytest.MonkeyPatch, said: Any
-) -> None:
-    talk = warm()
-    for dialer in talk.dialers.values():  # what is known of the heads, but not the heads
-        for known in dialer.known._known.values():
-            known.head.notes.clear()
-    with monkeypatch.context() as patched:
-        patched.setattr(fastpath, name, broken)
-        talk.client.says(ORDINARY)
-        answered(talk, ANSWER)
-    if name == "send":  # the answer was on its way
-        assert talk.client.wire.ended == "aborted"
-    else:
-        assert b" 500 " in talk.client.heard()
-        assert talk.last.route == "refused"
-    talk.serve(ORDINARY, ANSWER, talk.connect())
-    assert talk.last.status == 200
-    assert over(talk) == []
