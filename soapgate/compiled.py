@@ -42,6 +42,7 @@ MODULES = (
     "soapgate.edge.splicing",
     "soapgate.edge.turn",
 )
+COMPILED_ONLY = frozenset({"soapgate.edge._syscalls"})
 # Types come from a .pxd alone: an annotation `str` must go on taking a StrEnum. Bound functions
 # are what `inspect`, mocks and pytest know from plain modules.
 DIRECTIVES = {
@@ -66,8 +67,8 @@ def is_pure() -> bool:
 def source(module: str, root: Path = ROOT) -> Path:
     """The file that a listed module is written in; its types may stand beside it in a .pxd. What
     only exists compiled is a .pyx, and whoever imports it has a plain module to fall back on."""
-    plain = root.joinpath(*module.split(".")).with_suffix(".py")
-    return plain if plain.exists() else plain.with_suffix(".pyx")
+    suffix = ".pyx" if module in COMPILED_ONLY else ".py"
+    return root.joinpath(*module.split(".")).with_suffix(suffix)
 
 
 def digest(module: str, root: Path = ROOT) -> str:
@@ -132,10 +133,9 @@ class _Sources(MetaPathFinder):
         if name not in MODULES:
             return None
         finders = (FileFinder(place, (SourceFileLoader, SOURCE_SUFFIXES)) for place in path or ())
-        found = next((spec for each in finders if (spec := each.find_spec(name))), None)
-        if found is None:
+        if name in COMPILED_ONLY:
             raise ModuleNotFoundError(f"{name} exists compiled only", name=name)
-        return found
+        return next((spec for each in finders if (spec := each.find_spec(name))), None)
 
 
 def leave_out() -> None:

@@ -112,7 +112,7 @@ def test_sdist_holds_the_whole_project(built: Path) -> None:
     wanted = {
         f"{folder}/{name}"
         for folder in folders
-        for name in sources(folder, ".py", ".pxd", ".toml", ".rst", ".wsdl", ".xsd")
+        for name in sources(folder, ".py", ".pxd", ".pyx", ".toml", ".rst", ".wsdl", ".xsd")
         if not name.startswith("out/")
     }
     wanted |= {
@@ -130,7 +130,7 @@ def test_sdist_holds_the_whole_project(built: Path) -> None:
 def test_wheel_holds_the_package_the_catalogue_the_samples_and_the_contracts(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    wanted = {f"soapgate/{name}" for name in sources("soapgate", ".py", ".pxd", ".toml")}
+    wanted = {f"soapgate/{name}" for name in sources("soapgate", ".py", ".pxd", ".pyx", ".toml")}
     share = f"{'-'.join(wheel.name.split('-')[:2])}.data/data/share/soapgate"
     for folder in ("samples", "wsdl"):
         for name in sources(folder, ".py", ".toml", ".rst", ".wsdl", ".xsd"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import select
+import signal
 import socket
 from collections.abc import Iterator
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,3 +75,55 @@ def test_an_error_of_the_socket_takes_nothing(calls: Any, ends: Ends) -> None:
     ends[0].close()
     assert calls.send(ends[0], b"one") == 0
     assert calls.send_two(ends[0], b"one", b"two", 0) == 0
+
+
+# turn; what it serves, and how, is tested with the reactor
+
+
+def reactor(poller: Any) -> Any:
+    return SimpleNamespace(_poller=poller, _selectables={-1: None}, _POLL_IN=select.EPOLLIN)
+
+
+def test_nothing_comes_of_nothing(calls: Any) -> None:
+    with select.epoll() as poller:
+        calls.turn(reactor(poller), 0, (), None)
+        calls.turn(reactor(poller), 0.001, (), None)
+
+
+def test_an_interrupted_wait_is_an_empty_turn() -> None:
+    class Interrupted:
+        def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+            raise OSError(errno.EINTR, "said the system")
+
+    plain = import_module("soapgate.edge.syscalls")
+    plain.turn(reactor(Interrupted()), None, (), None)
+
+
+def test_who_hears_a_signal_is_told_at_once(calls: Any) -> None:
+    class Heard(Exception):
+        pass
+
+    def hear(*signal: object) -> None:
+        raise Heard
+
+    before = signal.signal(signal.SIGALRM, hear)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with select.epoll() as poller, pytest.raises(Heard):
+            calls.turn(reactor(poller), 60, (), None)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_an_error_of_the_poll_is_raised(calls: Any) -> None:
+    class Broken:
+        def fileno(self) -> int:
+            return -1
+
+        def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+            raise OSError(errno.EBADF, "said the system")
+
+    with pytest.raises(OSError, match=".") as raised:
+        calls.turn(reactor(Broken()), 0, (), None)
+    assert raised.value.errno == errno.EBADF

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 from typing import Any
 
@@ -261,24 +260,6 @@ def test_a_connection_closed_by_another_in_the_same_turn_is_not_read(
     reactor.iterate(0)
     assert sorted([one.heard, two.heard]) in ([b"", b"x"], [b"", b"y"])
     assert len(one.lost) + len(two.lost) == 1
-
-
-def test_an_interrupted_wait_is_an_empty_turn(
-    reactor: LeanReactor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Interrupted:
-        def __init__(self, number: int) -> None:
-            self.number = number
-
-        def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
-            raise OSError(self.number, "said the system")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(reactor, "_poller", Interrupted(errno.EINTR))
-        reactor.doPoll(None)
-        patch.setattr(reactor, "_poller", Interrupted(errno.EBADF))
-        with pytest.raises(OSError, match="said the system"):
-            reactor.doPoll(0)
 
 
 def test_timers_run_as_ever(reactor: LeanReactor) -> None:
