@@ -120,7 +120,8 @@ class ShortWay:
             notes["course"] = course
         size = len(data) - end
         if type(framing) is not Length or framing.size != size:
-            ride.short_of = type(framing) is Length and size < framing.size <= GATHER_BYTES
+            if type(framing) is Length and not head.expects_continue:
+                ride.short_of = size < framing.size <= GATHER_BYTES
             return False
         if size > course.max_body > 0:
             return False

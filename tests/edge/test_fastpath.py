@@ -217,6 +217,21 @@ HALVES = (
 )
 
 
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked_at_once() -> None:
+    waits = post(envelope("mine"), b"Expect: 100-continue")
+    head = waits[: waits.index(b"\r\n\r\n") + 4]
+
+    def play(talk: Talk) -> None:
+        for _ in range(3):
+            talk.client.heard()
+            talk.client.says(head)
+            assert talk.client.heard().startswith(b"HTTP/1.1 100 ")
+            talk.client.says(envelope("mine"))
+            answered(talk, ANSWER)
+
+    both(play)
+
+
 @pytest.mark.parametrize("event", HALVES, ids=lambda event: event.__name__.strip("_"))
 @pytest.mark.parametrize("times", [DownstreamTimes(), DownstreamTimes(exchange=3.0)])
 def test_both_ways_go_on_from_half_a_request(

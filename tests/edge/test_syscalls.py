@@ -124,6 +124,6 @@ def test_an_error_of_the_poll_is_raised(calls: Any) -> None:
         def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
             raise OSError(errno.EBADF, "said the system")
 
-    with pytest.raises(OSError, match=".") as raised:
+    with pytest.raises(OSError) as raised:
         calls.turn(reactor(Broken()), 0, (), None)
     assert raised.value.errno == errno.EBADF
