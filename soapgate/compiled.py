@@ -27,6 +27,7 @@ from pathlib import Path
 from types import ModuleType
 
 MODULES = (
+    "soapgate.core._octets",
     "soapgate.core.keys",
     "soapgate.core.markup",
     "soapgate.core.pool",
@@ -39,10 +40,12 @@ MODULES = (
     "soapgate.edge.kept",
     "soapgate.edge.known",
     "soapgate.edge.lines",
+    "soapgate.edge.riding",
     "soapgate.edge.splicing",
     "soapgate.edge.turn",
+    "soapgate.stores.lmdb_glance",
 )
-COMPILED_ONLY = frozenset({"soapgate.edge._syscalls"})
+COMPILED_ONLY = frozenset({"soapgate.core._octets", "soapgate.edge._syscalls"})
 # Types come from a .pxd alone: an annotation `str` must go on taking a StrEnum. Bound functions
 # are what `inspect`, mocks and pytest know from plain modules.
 DIRECTIVES = {

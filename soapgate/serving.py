@@ -34,9 +34,10 @@ from soapgate.core.pool import Member, Pool
 from soapgate.core.services import Rule, match
 from soapgate.edge.deadlines import NEVER, Deadlines
 from soapgate.edge.desk import Desk, Service
-from soapgate.edge.downstream import DownstreamTimes, Front
+from soapgate.edge.downstream import DownstreamTimes
 from soapgate.edge.exchangelog import ExchangeLog
 from soapgate.edge.fastpath import ShortWay
+from soapgate.edge.front import Front
 from soapgate.edge.logfile import LogFile
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.proxy import Exchange
@@ -150,7 +151,7 @@ class Serving:
             self.metrics,
         )
         if gateway.fast_path:
-            self.front.short = short = ShortWay(self._desk)
+            self.front.short = short = ShortWay(self._desk, getattr(reactor, "pipe", None))
             self.metrics.settle = short.settle
         self._flushing = LoopingCall(self._flush)
         self._flushing.clock = reactor

@@ -16,6 +16,8 @@ import re
 from collections.abc import Container, Iterator
 from typing import NamedTuple
 
+from soapgate.core.octets import run, stands, table
+
 PREFIX_BYTES = 16 * 1024  # a longer prefix makes no mould
 HOLE_BYTES = 64 * 1024  # what is as long fits none
 
@@ -26,11 +28,11 @@ _END = re.compile(rb"</%b\s*>" % _NAME)
 _DECLARATION = re.compile(rb"<\?xml[^?>]*\?>")
 
 
-def _but(forbidden: bytes) -> bytes:
-    return bytes(set(range(0x20, 0x7F)) - set(forbidden))
+def _but(forbidden: bytes, more: bytes = b"") -> bytes:
+    return table(bytes(set(range(0x20, 0x7F)) - set(forbidden)) + more)
 
 
-TEXT = _but(b"<&]") + b"\t\n"
+TEXT = _but(b"<&]", b"\t\n")
 IN_QUOTES = {b'"': _but(b'<&]"'), b"'": _but(b"<&]'")}
 
 
@@ -39,77 +41,80 @@ class Unfit(Exception):
 
 
 class Hole(NamedTuple):
-    """A varying value: the bytes it may have, and those that it had."""
+    """A varying value: the bytes it may have (`octets.table`), and those that it had."""
 
     allowed: bytes
     value: bytes
 
 
 class _Gap:
-    """A hole of a mould: what it may hold, and what it held last; the literal behind it, and the
-    byte that this begins with, which ends the hole. `wanted`: the value is asked for."""
+    """A hole of a mould: what it may hold, and what it held last; the literal behind it."""
 
-    __slots__ = ("allowed", "behind", "ends", "last", "wanted")
+    __slots__ = ("allowed", "behind", "last")
 
-    def __init__(self, hole: Hole, behind: bytes, *, wanted: bool) -> None:
+    def __init__(self, hole: Hole, behind: bytes) -> None:
         self.allowed, self.last = hole
         self.behind = behind
-        self.ends = behind[:1]
-        self.wanted = wanted
 
     def close(self, data: bytes, at: int) -> int:
         """Where the hole that begins at `at` ends, if all is as it may be there; or -1. `last` is
         its value then."""
         last = self.last
-        if data.startswith(last, at):
-            # as it was, if it ends here: most holes hold the same in every message
-            stop = at + len(last)
-            if data.startswith(self.behind, stop):
-                return stop
-        stop = data.find(self.ends, at, at + HOLE_BYTES)
-        if stop <= at or not data.startswith(self.behind, stop):
+        stop = at + len(last)
+        if stands(data, last, at) and stands(data, self.behind, stop):
+            return stop  # as it was: most holes hold the same in every message
+        # the first octet behind is none that a hole may hold
+        stop = run(data, at, HOLE_BYTES - 1, self.allowed)
+        if stop == at or not stands(data, self.behind, stop):
             return -1
-        value = data[at:stop]
-        # letters and digits may stand anywhere, and are the quicker question
-        if not value.isalnum() and value.translate(None, self.allowed):
-            return -1
-        self.last = value
+        raw = data  # octets to compiled code, which cuts them without a slice object
+        self.last = raw[at:stop]
         return stop
 
 
 class Mould:
     """A markup that others are compared with."""
 
-    __slots__ = ("_first", "_gaps")
+    __slots__ = ("_first", "_gaps", "_wanted")
 
     def __init__(self, segments: list[bytes | Hole], wanted: Container[int]) -> None:
-        """`segments` as `split` gives them; `wanted`: the numbers of those whose values `fit`
-        returns."""
+        """`segments` as `split` gives them; `wanted`: the numbers of those whose values are asked
+        for."""
         first = segments[0]
         assert isinstance(first, bytes)
         self._first = first
         self._gaps: list[_Gap] = []
+        self._wanted: list[_Gap] = []
         for number in range(1, len(segments), 2):
             hole, behind = segments[number], segments[number + 1]
             assert isinstance(hole, Hole)
             assert isinstance(behind, bytes)
-            self._gaps.append(_Gap(hole, behind, wanted=number in wanted))
+            self._gaps.append(_Gap(hole, behind))
+            if number in wanted:
+                self._wanted.append(self._gaps[-1])
 
-    def fit(self, data: bytes, start: int) -> tuple[int, list[bytes]] | None:
-        """(the end of its Body's start tag, its wanted values) of a message that begins at `start`;
-        None: it does not fit."""
-        if not data.startswith(self._first, start):
-            return None
+    def fit(self, data: bytes, start: int) -> int:
+        """The end of its Body's start tag, of a message that begins at `start`; -1: it does not
+        fit."""
+        if not stands(data, self._first, start):
+            return -1
         at = start + len(self._first)
-        values = []
         for gap in self._gaps:
             stop = gap.close(data, at)
             if stop < 0:
-                return None
-            if gap.wanted:
-                values.append(gap.last)
+                return -1
             at = stop + len(gap.behind)
-        return at, values
+        return at
+
+    def values(self) -> tuple[bytes, ...]:
+        """The wanted values of the message that was the last to fit."""
+        wanted = self._wanted
+        if not wanted:
+            return ()
+        if len(wanted) == 1:  # nearly always
+            one = wanted[0]
+            return (one.last,)
+        return tuple([gap.last for gap in wanted])
 
 
 def split(data: bytes, consulted: Container[str]) -> tuple[list[bytes | Hole], int]:
@@ -181,7 +186,7 @@ def _tag(start: re.Match[bytes], consulted: Container[str]) -> Iterator[bytes | 
 
 
 def _hole(allowed: bytes, value: bytes) -> Hole:
-    if not value or value.translate(None, allowed):
+    if not value or run(value, 0, len(value), allowed) < len(value):
         raise Unfit
     return Hole(allowed, value)
 

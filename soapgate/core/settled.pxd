@@ -1,16 +1,32 @@
 # The types of `settled.py`.
 cimport cython
 from soapgate.core.keys cimport Keys
+from soapgate.core.pool cimport Member
+
+cdef class _Id:
+    cdef public object identity, pin
+    cdef public str profile
+    cdef public bytes key
+    cdef public bint bindable
+    cdef public double created, ends, used
+
+cdef class Session:
+    cdef public list ids
+    cdef public object found, of, route
+    cdef public tuple identities
+    cdef public Settled settled
+    cdef public str backend
 
 cdef class Settled:
     cdef object _glance, _names
     cdef Keys _keys
     cdef str _scope
     cdef double _recent, _max_age
-    @cython.locals(keys=Keys, key=bytes)
-    cpdef object ids(self, found, double now)
-    cdef object _identity(self, profile, bytes key, bint bindable, double now)
-    @cython.locals(until=double)
-    cdef bint _fresh(self, pin, double now) except -1
+    cpdef Session session(self, found)
+    @cython.locals(one=_Id)
+    cpdef object route(self, Session session, double now)
+    cdef bint _holds(self, _Id one, double now) except -1
+    cdef bint _leads(self, _Id one, alias, double now) except -1
 
-cpdef object route(identities, pool)
+@cython.locals(member=Member, members=dict)
+cpdef bint takes(pool, str name) except -1

@@ -5,13 +5,15 @@ decide with care comes down to a look at the store and a few comparisons then, a
 The one rule: the same answer as theirs, or None, which says: ask them. Nothing is noted, dropped or
 counted here, and nobody is waited for.
 
-Tuples are read by position: by name each value costs a call.
+What follows from the ids alone, their keys, and what follows from their pins as long as these are
+the same, is kept in a `Session`; the store is asked every time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from math import inf
+from typing import TYPE_CHECKING
 
 from soapgate.core.bindings import dead_alias
 from soapgate.core.keys import Keys
@@ -23,18 +25,36 @@ from soapgate.core.routing import Identity, Route
 if TYPE_CHECKING:
     from soapgate.core.scanned import Found
 
-_new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function more
 
-# where they stand in a Found, and in a Pin
-PROFILE: Final = 0
-USE: Final = 1
-ID: Final = 2
-BACKEND: Final = 2
-ALIAS: Final = 3
-CREATED: Final = 4
-USED: Final = 5
-UNTIL: Final = 6
-ENDED: Final = 7
+class _Id:
+    """One id. `pin`, what the store had under its key the last time, what follows from it: times,
+    `ends`, until when it is fresh whatever the lifetime says, and `identity`, once it was asked."""
+
+    __slots__ = ("bindable", "created", "ends", "identity", "key", "pin", "profile", "used")
+
+    def __init__(self, profile: str, key: bytes, *, bindable: bool) -> None:
+        self.profile = profile
+        self.key = key
+        self.bindable = bindable
+        self.pin: Pin | None = None
+        self.identity: Identity | None = None
+        self.created = self.used = self.ends = 0.0
+
+
+class Session:
+    """What is known of the finds of one message: the ids in order of precedence, and since they
+    were routed last their `identities`, as `Affinity.identify` says them, and the `route`."""
+
+    __slots__ = ("backend", "found", "identities", "ids", "of", "route", "settled")
+
+    def __init__(self, settled: Settled, found: Sequence[Found], ids: list[_Id]) -> None:
+        self.settled = settled  # who made it: another one has other keys, or other pins
+        self.found = found
+        self.of: object = None  # for whoever keeps it: what else it follows from
+        self.ids = ids
+        self.identities: tuple[Identity, ...] = ()
+        self.route: Route | None = None
+        self.backend = ""
 
 
 class Settled:
@@ -51,67 +71,85 @@ class Settled:
         self._recent = lifetime.idle / 8
         self._max_age = lifetime.max_age
 
-    def ids(self, found: Sequence[Found], now: float) -> tuple[Identity, ...] | None:
-        """What `Affinity.identify` says of the finds of a request, if every one is an id and has a
-        live pin whose use need not be noted. May raise StoreError."""
-        keys, scope = self._keys, self._scope
-        if len(found) == 1:
-            one = found[0]
-            if one[USE] not in ASKING:
-                return None
-            key = keys.key(scope, one[PROFILE], one[ID])
-            identity = self._identity(one[PROFILE], key, one[USE] == "bind", now)
-            return None if identity is None else (identity,)
-        ids: dict[bytes, tuple[str, bool]] = {}
+    def session(self, found: Sequence[Found]) -> Session | None:
+        """What the finds of a request name, if every one is an id and nothing else."""
+        ids: dict[bytes, _Id] = {}
         for profile, use, text, _ in self._names.ordered(found):
             if use not in ASKING:
                 return None
-            key = keys.key(scope, profile, text)
-            ids[key] = (profile, use == "bind" or (key in ids and ids[key][1]))
-        identities = []
-        for key, (profile, bindable) in ids.items():
-            identity = self._identity(profile, key, bindable, now)
-            if identity is None:
-                return None
-            identities.append(identity)
-        return tuple(identities)
+            key = self._keys.key(self._scope, profile, text)
+            bindable = use == "bind" or (key in ids and ids[key].bindable)
+            ids[key] = _Id(profile, key, bindable=bindable)
+        return Session(self, found, list(ids.values()))
 
-    def _identity(self, profile: str, key: bytes, bindable: bool, now: float) -> Identity | None:
-        pin, primary = self._glance(key), key
-        if pin is None or not self._fresh(pin, now):
+    def route(self, session: Session, now: float) -> Route | None:
+        """What `routing.route` decides of these ids if every one has a live pin whose use need not
+        be noted, all name one backend, and that one `takes` requests. May raise StoreError."""
+        for one in session.ids:
+            before = one.identity
+            if not self._holds(one, now):
+                return None
+            if one.identity is not before:
+                session.route = None
+        if session.route is None:
+            session.identities = tuple([one.identity for one in session.ids if one.identity])
+            session.route = route(session.identities)
+            if session.route is None:
+                return None
+            session.backend = session.route.backend
+        return session.route
+
+    def _holds(self, one: _Id, now: float) -> bool:
+        """Whether an id has a live pin; its identity then says which."""
+        pin = self._glance(one.key)
+        if pin is None:
+            return False
+        if pin is not one.pin:
+            one.pin = pin
+            one.created, one.used = pin.created, pin.used
+            one.ends = -inf if pin.ended else pin.until or inf
+            one.identity = None
+        # neither over nor stale, and nothing has ended
+        if now - one.used >= self._recent or now - one.created > self._max_age or now >= one.ends:
+            return False
+        if pin.alias:
+            return self._leads(one, pin, now)
+        if one.identity is None:
+            one.identity = Identity(one.profile, one.key, one.bindable, pin, one.key)
+        return True
+
+    def _leads(self, one: _Id, alias: Pin, now: float) -> bool:
+        """The same of an id whose pin is an alias."""
+        key = alias.alias
+        pin = self._glance(key)
+        if (
+            pin is None
+            or pin.until
+            or now - pin.used >= self._recent
+            or now - pin.created > self._max_age
+            or dead_alias(alias, pin)
+        ):
+            return False
+        if one.identity is None or one.identity.pin is not pin:
+            one.identity = Identity(one.profile, one.key, one.bindable, pin, key)
+        return True
+
+
+def route(identities: Sequence[Identity]) -> Route | None:
+    """What `routing.route` decides of a request with these settled ids, if all name one backend
+    and it is ready, up and has a place (`takes`)."""
+    first = identities[0]
+    if first.pin is None:
+        return None
+    name = first.pin.backend
+    for other in identities:
+        if other.pin is None or other.pin.backend != name:
             return None
-        if pin[ALIAS]:
-            primary = pin[ALIAS]
-            alias, pin = pin, self._glance(primary)
-            if pin is None or pin[UNTIL] or not self._fresh(pin, now) or dead_alias(alias, pin):
-                return None
-        identity: Identity = _new(Identity, (profile, key, bindable, pin, primary))
-        return identity
-
-    def _fresh(self, pin: Pin, now: float) -> bool:
-        """Neither over nor stale, and nothing has ended."""
-        until = pin[UNTIL]
-        return (
-            now - pin[USED] < self._recent
-            and now - pin[CREATED] <= self._max_age
-            and (not until or (now < until and not pin[ENDED]))
-        )
+    return Route("pinned", "bound", name, first, 0, False)
 
 
-def route(identities: Sequence[Identity], pool: Pool) -> Route | None:
-    """What `routing.route` decides of a request with these settled ids, if all name one backend and
-    it is ready, up and has a place."""
-    identity = identities[0]
-    pin = identity[3]
-    if pin is None:
-        return None
-    name = pin[BACKEND]
-    member = pool.members.get(name)
-    if member is None or not member.ready or member.full:
-        return None
-    if len(identities) > 1:
-        for other in identities:
-            if other[3] is None or other[3][BACKEND] != name:
-                return None
-    decided: Route = _new(Route, ("pinned", "bound", name, identity, 0, False))
-    return decided
+def takes(pool: Pool, name: str) -> bool:
+    """Whether a backend takes a request of its own at once."""
+    members = pool.members
+    member = members.get(name)
+    return member is not None and member.ready and not member.full

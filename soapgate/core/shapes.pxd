@@ -1,23 +1,37 @@
 # The types of `shapes.py`.
 cimport cython
+from soapgate.core._octets cimport stands
 from soapgate.core.markup cimport Mould
+
+cdef class Ids:
+    cdef public tuple found
+    cdef public object session
+
+cdef class Told:
+    cdef public Ids ids
+    cdef object _bare
+    cdef Py_ssize_t _read
+    cdef _Shape _shape
+    cdef tuple _values
 
 cdef class _Shape:
     cdef public Mould mould
-    cdef public object segments, soap, message_id
-    cdef public tuple ids, latest
-    cdef public dict looks
+    cdef public object message_id, said, segments
+    cdef public bytes latest
+    cdef public dict known, looks
+    cdef public tuple asked, ids
 
 cdef class Shapes:
     cdef public Py_ssize_t hits, misses
     cdef public object watch
     cdef public object _consulted, _limits
     cdef public dict _known, _last, _sightings
-    cdef public Py_ssize_t _count, _barren, _credit
-    @cython.locals(shape=_Shape, tag=Py_ssize_t)
-    cpdef object scan(self, bytes data, str action, Py_ssize_t start=*)
+    cdef public Py_ssize_t _barren, _count, _credit, _header_bytes, _kept
+    @cython.locals(shape=_Shape, end=Py_ssize_t, tag=Py_ssize_t, told=Told)
+    cpdef Told tell(self, bytes data, str action, Py_ssize_t start=*)
     @cython.locals(
-        end=Py_ssize_t, stop=Py_ssize_t, most=Py_ssize_t, found=list, groups=list, text=str,
-        look=bytes,
+        asked=tuple, ids=Ids, key=tuple, look=bytes, stop=Py_ssize_t, values=tuple,
     )
-    cdef object _cut(self, _Shape shape, tuple matched, bytes data, Py_ssize_t start)
+    cdef Told _cut(self, _Shape shape, Py_ssize_t end, bytes data, Py_ssize_t start)
+    cdef Ids _ids(self, _Shape shape, tuple values)
+    cdef object _remember(self, _Shape shape, tuple key, Ids ids)

@@ -31,9 +31,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-from soapgate.core.envelope import SoapVersion
 from soapgate.core.errors import Failure
 from soapgate.core.markup import PREFIX_BYTES, Hole, Mould, Unfit, literals, split
+from soapgate.core.octets import stands
 from soapgate.core.scanned import Found, Outcome, ScanLimits, Scanned, Use, Watch
 from soapgate.core.scanner import Scanner
 from soapgate.core.values import Finish, Unreadable
@@ -46,13 +46,11 @@ CANDIDATES = 1024  # signatures that are counted meanwhile
 BARREN = 64  # messages in a row that fit no shape, after which shapes are tried
 SELDOM = 8  # only for every so many, until one fits: trying costs as well
 PRICE = 32  # scans that earn the making of one shape
+REMEMBERED = 4096  # ids of one Watch that are not made anew: some 600 bytes each
 
 _VALUES = re.compile(rb"\"[^\"<]*\"|'[^'<]*'|(?<=>)[^<]+")
 _MARK = "soapgate-hole-%d-"
 _MARKED = re.compile(r"soapgate-hole-(\d+)-")
-
-
-_new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function more
 
 
 class _Cut(NamedTuple):
@@ -93,28 +91,73 @@ class ShapedWatch(Watch, Protocol):
         """What is done to them, by profile, use and location. It may raise Unreadable."""
 
 
+class Ids:
+    """The ids that a message of known shape carries: the same object for the same ids, as long as
+    they are remembered. `session`: what follows from them, kept by who works it out
+    (`soapgate.core.settled`)."""
+
+    __slots__ = ("found", "session")
+
+    def __init__(self, found: tuple[Found, ...]) -> None:
+        self.found = found
+        self.session: Any = None
+
+
+class Told:
+    """What is said of one message of known shape."""
+
+    __slots__ = ("_bare", "_read", "_shape", "_values", "ids")
+
+    def __init__(
+        self, shape: _Shape, bare: Scanned, ids: Ids, values: tuple[bytes, ...], read: int
+    ) -> None:
+        self.ids = ids
+        self._shape = shape
+        self._bare = bare
+        self._values = values
+        self._read = read
+
+    @property
+    def scanned(self) -> Scanned:
+        """The same as a scanner would say it."""
+        found, bare = self.ids.found, self._bare
+        message_id = self._shape.message_id
+        if not found and message_id is None:
+            return bare
+        outcome = Outcome.FOUND if found else Outcome.NONE
+        said = None
+        if message_id is not None:
+            namespace, cut = message_id
+            said = (namespace, _text(cut, self._values))
+        return Scanned(outcome, bare.soap, found, bare.fault, said, self._read, "")
+
+
 class _Shape:
     """What is known of one markup. `looks`, one to begin with: the bytes from the Body's start tag
-    to the end of its first child's (or of the Body's end tag) -> what is to be said but for ids."""
+    to the end of its first child's (or of the Body's end tag) -> what is to be said but for ids.
+    `asked`: which of the mould's values ids come from; `known`: ids by these values."""
 
-    __slots__ = ("ids", "latest", "looks", "message_id", "mould", "segments", "soap")
+    __slots__ = (
+        "asked", "ids", "known", "latest", "looks", "message_id", "mould", "said", "segments",
+    )  # fmt: skip
 
     def __init__(
         self,
         mould: Mould,
         segments: list[bytes | Hole],
-        soap: SoapVersion | None,
         ids: tuple[tuple[str, Use, str, _Cut, Finish | None], ...],
         message_id: tuple[str, _Cut] | None,
         looks: dict[bytes, Scanned],
     ) -> None:
         self.mould = mould
         self.segments = segments
-        self.soap = soap
         self.ids = ids
         self.message_id = message_id
+        self.asked = tuple(sorted({cut.group for _, _, _, cut, _ in ids if cut.group}))
+        self.known: dict[tuple[bytes, ...], Ids] = {}
         self.looks = looks
-        (self.latest,) = looks.items()  # the look that came last: most often the next is like it
+        # the look that came last, and what is said then: most often the next is like it
+        ((self.latest, self.said),) = looks.items()
 
 
 class Shapes:
@@ -128,36 +171,44 @@ class Shapes:
         self.watch = watch
         self._consulted = watch.consulted if learns else None
         self._limits = limits
+        self._header_bytes = limits.header_bytes
         self._known: dict[tuple[str, bytes], list[_Shape]] = {}
         self._last: dict[str, _Shape] = {}  # by action: the shape that matched last
         self._count = 0
+        self._kept = 0  # ids that shapes remember
         self._barren = 0  # messages in a row that no shape fitted
         self._sightings: dict[object, int] = {}
         self._credit = 0
 
-    def scan(self, data: bytes, action: str, start: int = 0) -> Scanned | None:
+    def tell(self, data: bytes, action: str, start: int = 0) -> Told | None:
         """What a scanner would say of a UTF-8 message that begins at `start`; None: ask one.
-        The message's content type must be one of XML in UTF-8, without content coding."""
+        The message's content type must be one of XML in UTF-8, without content coding. Its end may
+        be missing: whatever fits is told from what is there."""
         if self._barren > BARREN and self._barren % SELDOM:
             self._barren += 1
             return None
         shape = self._last.get(action)
-        matched = shape.mould.fit(data, start) if shape is not None else None
-        if matched is None:
+        end = shape.mould.fit(data, start) if shape is not None else -1
+        if end < 0:
             tag = data.find(b">", data.find(b"nvelope", start)) + 1
             for shape in self._known.get((action, data[start:tag]), ()):
-                matched = shape.mould.fit(data, start)
-                if matched is not None:
+                end = shape.mould.fit(data, start)
+                if end >= 0:
                     self._last[action] = shape
                     break
-        if shape is None or matched is None:
+        if shape is None or end < 0:
             self._barren += 1
             return None
         self._barren = 0
-        scanned = self._cut(shape, matched, data, start)
-        if scanned is not None:
+        told = self._cut(shape, end, data, start)
+        if told is not None:
             self.hits += 1
-        return scanned
+        return told
+
+    def scan(self, data: bytes, action: str) -> Scanned | None:
+        """The same, as a scanner says it."""
+        told = self.tell(data, action)
+        return told.scanned if told is not None else None
 
     def learn(self, data: bytes, action: str, scanned: Scanned) -> None:
         """Hear what a scanner said of a message that `scan` could not tell."""
@@ -177,53 +228,56 @@ class Shapes:
 
     # One message
 
-    def _cut(
-        self, shape: _Shape, matched: tuple[int, list[bytes]], data: bytes, start: int
-    ) -> Scanned | None:
-        end, groups = matched
-        if end - start > self._limits.header_bytes:
+    def _cut(self, shape: _Shape, end: int, data: bytes, start: int) -> Told | None:
+        """What is told of a message that fits, up to `end`."""
+        if end - start > self._header_bytes:
             return None
-        look, bare = shape.latest
-        if data.startswith(look, end):
+        look = shape.latest
+        if stands(data, look, end):
             stop = end + len(look)
         else:
             stop = data.find(b">", end) + 1
             look = data[end:stop]
-            if look not in shape.looks:
+            said = shape.looks.get(look)
+            if said is None:
                 return None
-            bare = shape.looks[look]
-            shape.latest = look, bare
-        if not (shape.ids or shape.message_id):
-            return bare
+            shape.latest, shape.said = look, said
+        values = shape.mould.values()
+        if shape.message_id is not None and not _text(shape.message_id[1], values):
+            return None
+        asked = shape.asked
+        key = values if len(asked) == len(values) else tuple([values[at - 1] for at in asked])
+        ids = shape.known.get(key)
+        if ids is None:
+            ids = self._ids(shape, values)
+            if ids is None:
+                return None
+            self._remember(shape, key, ids)
+        return Told(shape, shape.said, ids, values, stop - start)
+
+    def _ids(self, shape: _Shape, values: tuple[bytes, ...]) -> Ids | None:
+        """What is cut out of these values; None where only the scanner may judge."""
         most = self._limits.id_bytes
         found = []
-        for profile, use, location, (before, group, behind), finish in shape.ids:
-            text = before
-            if group:
-                text = groups[group - 1].decode("ascii").strip()
-                if not text:
-                    return None  # a marker has no text; a hole without one is an absent id
-                if before or behind:
-                    text = f"{before}{text}{behind}"
-            if len(text) > most:
-                return None
+        for profile, use, location, cut, finish in shape.ids:
+            text = _text(cut, values)
+            if (cut.group and not text) or len(text) > most:
+                return None  # a marker has no text; a hole without one is an absent id
             if finish is not None:
                 text = _finished(finish, text, most)
                 if not text:
                     return None
-            found.append(_new(Found, (profile, use, text, location)))
-        message_id = None
-        if shape.message_id is not None:
-            namespace, cut = shape.message_id
-            message_id = (namespace, _text(cut, groups))
-            if not message_id[1]:
-                return None
-        if len(found) > 1:
-            found = list(dict.fromkeys(found))  # as a Watch tells an id once
-        outcome = Outcome.FOUND if found else Outcome.NONE
-        told = (outcome, shape.soap, tuple(found), bare.fault, message_id, stop - start, "")
-        answer: Scanned = _new(Scanned, told)
-        return answer
+            found.append(Found(profile, use, text, location))
+        return Ids(tuple(dict.fromkeys(found)))  # a Watch tells an id once
+
+    def _remember(self, shape: _Shape, key: tuple[bytes, ...], ids: Ids) -> None:
+        if self._kept >= REMEMBERED:
+            self._kept = 0
+            for siblings in self._known.values():
+                for one in siblings:
+                    one.known.clear()
+        self._kept += 1
+        shape.known[key] = ids
 
     # Making shapes
 
@@ -252,9 +306,9 @@ class Shapes:
             self._look(shape, segments, data[end:stop], action)
             return
         shape = self._shape(segments, data[end:stop], action)
-        matched = shape.mould.fit(data, 0)
-        told = self._cut(shape, matched, data, 0) if matched is not None else None
-        if told is None or told._replace(read=0) != scanned._replace(read=0):
+        end = shape.mould.fit(data, 0)
+        told = self._cut(shape, end, data, 0) if end >= 0 else None
+        if told is None or told.scanned._replace(read=0) != scanned._replace(read=0):
             raise Unfit
         if self._count >= SHAPES:  # perhaps somebody filled it up on purpose: start afresh
             self._known = {key: (siblings := [])}
@@ -306,7 +360,6 @@ class Shapes:
         return _Shape(
             Mould(segments, groups),
             literals(segments),
-            scanned.soap,
             ids,
             message_id,
             {look: _bare(scanned)},
@@ -318,10 +371,11 @@ def _bare(scanned: Scanned) -> Scanned:
     return scanned._replace(outcome=Outcome.NONE, found=(), message_id=None)
 
 
-def _text(cut: _Cut, groups: list[bytes]) -> str:
+def _text(cut: _Cut, values: tuple[bytes, ...]) -> str:
+    """The text of a cut; "" if its hole holds blanks only."""
     if not cut.group:
         return cut.before
-    text = groups[cut.group - 1].decode("ascii").strip()
+    text = values[cut.group - 1].decode("ascii").strip()
     return f"{cut.before}{text}{cut.behind}" if text else ""
 
 

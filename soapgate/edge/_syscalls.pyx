@@ -4,7 +4,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint32_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
+
+from soapgate.edge.lines cimport Line
 
 from twisted.internet.main import CONNECTION_DONE
 
@@ -19,7 +21,17 @@ cdef extern from "sys/socket.h" nogil:
     struct msghdr:
         iovec *msg_iov
         size_t msg_iovlen
-    int MSG_PEEK, MSG_DONTWAIT, MSG_NOSIGNAL
+    int MSG_PEEK, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE
+
+cdef extern from *:
+    """
+    #ifndef _GNU_SOURCE
+    #define _GNU_SOURCE
+    #endif
+    #include <fcntl.h>
+    """
+    ssize_t c_splice "splice" (int, void *, int, void *, size_t, unsigned int) nogil
+    unsigned int SPLICE_F_MOVE, SPLICE_F_NONBLOCK
 
 cdef extern from "sys/epoll.h" nogil:
     ctypedef union epoll_data_t:
@@ -32,41 +44,57 @@ cdef extern from "sys/epoll.h" nogil:
 
 cdef enum:
     EVENTS = 256
-    OCTETS = 256 * 1024  # as long as the longest read that is asked for (`flow.LONG_READ`)
+    OCTETS = 64 * 1024  # as long as the longest read that is asked for (`lines.READ`)
+    TOGETHER = 2 * 1024  # octets up to which a copy costs less than a call with three buffers
 
 # One reactor runs in a process, and in one thread, and what was read is copied at once.
 cdef char _octets[OCTETS]
 
 
-def alive(peer) -> bool:
+cpdef bint alive(int fd):
     cdef char one
-    cdef int fd = peer.fileno()
     return fd >= 0 and c_recv(fd, &one, 1, MSG_PEEK | MSG_DONTWAIT) < 0 and errno == EAGAIN
 
 
-def send(peer, bytes data) -> int:
+cpdef Py_ssize_t send(int fd, bytes data):
     cdef ssize_t sent = c_send(
-        peer.fileno(), PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_DONTWAIT | MSG_NOSIGNAL
+        fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_DONTWAIT | MSG_NOSIGNAL
     )
     return max(sent, 0)
 
 
-def send_two(peer, bytes head, bytes data, Py_ssize_t start) -> int:
-    cdef iovec parts[2]
+cpdef Py_ssize_t send_parts(int fd, bytes one, bytes two, bytes data, Py_ssize_t start, bint more):
+    cdef int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (MSG_MORE if more else 0)
+    cdef Py_ssize_t first = PyBytes_GET_SIZE(one)
+    cdef Py_ssize_t second = PyBytes_GET_SIZE(two)
+    cdef Py_ssize_t third = PyBytes_GET_SIZE(data) - start
+    cdef iovec parts[3]
     cdef msghdr message
+    if first + second + third <= TOGETHER:
+        memcpy(_octets, PyBytes_AS_STRING(one), first)
+        memcpy(_octets + first, PyBytes_AS_STRING(two), second)
+        memcpy(_octets + first + second, PyBytes_AS_STRING(data) + start, third)
+        return max(c_send(fd, _octets, first + second + third, flags), 0)
     memset(&message, 0, sizeof(message))
-    parts[0].iov_base = PyBytes_AS_STRING(head)
-    parts[0].iov_len = PyBytes_GET_SIZE(head)
-    parts[1].iov_base = PyBytes_AS_STRING(data) + start
-    parts[1].iov_len = PyBytes_GET_SIZE(data) - start
+    parts[0].iov_base = PyBytes_AS_STRING(one)
+    parts[0].iov_len = first
+    parts[1].iov_base = PyBytes_AS_STRING(two)
+    parts[1].iov_len = second
+    parts[2].iov_base = PyBytes_AS_STRING(data) + start
+    parts[2].iov_len = third
     message.msg_iov = parts
-    message.msg_iovlen = 2
-    return max(c_sendmsg(peer.fileno(), &message, MSG_DONTWAIT | MSG_NOSIGNAL), 0)
+    message.msg_iovlen = 3
+    return max(c_sendmsg(fd, &message, flags), 0)
 
 
-def turn(reactor, timeout, tuple plain, log) -> None:
+cpdef Py_ssize_t splice(int source, int target, Py_ssize_t most):
+    return c_splice(source, NULL, target, NULL, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
+
+
+def turn(reactor, timeout, log) -> None:
     cdef int poller = reactor._poller.fileno()
     cdef dict selectables = reactor._selectables
+    cdef dict lines = reactor.lines
     cdef int most = min(EVENTS, max(1, len(selectables)))
     # up to the next millisecond: sooner would be too early, and asked again at once
     cdef int wait = -1 if timeout is None else <int>(<double>timeout * 1000 + 0.999)
@@ -86,26 +114,27 @@ def turn(reactor, timeout, tuple plain, log) -> None:
         selectable = selectables.get(fd)
         if selectable is None:
             continue
-        if event == EPOLLIN and type(selectable) in plain:
-            try:
-                why = _read(selectable, fd)
-            except Exception as error:
-                log.failure("reading from {selectable}", selectable=selectable)
-                why = error
-            if why:
-                reactor._disconnectSelectable(selectable, why, True)
-        else:
+        line = lines.get(fd) if event == EPOLLIN else None
+        if line is None:
             reactor._doReadOrWrite(selectable, fd, event)
+            continue
+        try:
+            why = _read(<Line>line, selectable)
+        except Exception as error:
+            log.failure("reading from {selectable}", selectable=selectable)
+            why = error
+        if why:
+            reactor._disconnectSelectable(selectable, why, True)
 
 
-cdef object _read(transport, int fd):
+cdef object _read(Line line, transport):
     cdef ssize_t got
-    if "doRead" in transport.__dict__:
-        return transport.doRead()
-    got = c_recv(fd, _octets, min(OCTETS, <ssize_t>transport.bufferSize), MSG_DONTWAIT)
+    if line.detour is not None:
+        return line.detour.read()
+    got = c_recv(line.fd, _octets, min(<ssize_t>OCTETS, line.most), MSG_DONTWAIT)
     if got < 0:
         return transport.doRead()
     if got == 0:
         return CONNECTION_DONE
-    transport.protocol.dataReceived(PyBytes_FromStringAndSize(_octets, got))
+    line.heard(PyBytes_FromStringAndSize(_octets, got))
     return None

@@ -2,18 +2,57 @@
 
 A client repeats its head, so which service it asks, what to look for and where, whom to ask about
 pins and which lines the request gets on its way are the same for all its requests, as long as the
-tables are. `Trips` are the counts of those who took one, kept apart from the metrics until
-somebody asks: a few additions to numbers with a place of their own.
+tables are. `Traffic` and `Trips` are the counts of those who took one, kept apart from the metrics
+until somebody asks: a few additions to numbers with a place of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from soapgate.core.scanned import Found, Outcome
-from soapgate.edge.desk import Asked, Service
+from soapgate.core.shapes import Ids
+from soapgate.edge.desk import Asked, Desk, Service
 from soapgate.edge.durations import Durations
 from soapgate.edge.metrics import Metrics
+
+NOBODY: Sequence[Found] = ()
+
+
+class Traffic:
+    """What every exchange on the short way adds to, and looks at: whether `logs` are written."""
+
+    __slots__ = (
+        "came", "desk", "logs", "read", "seconds", "sent", "upstream_read", "upstream_sent", "went",
+    )  # fmt: skip
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.seconds: Callable[[], float] = desk.seconds
+        self.logs = not desk.log.silent
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin again."""
+        self.went = 0  # requests that went up
+        self.came = 0  # responses that went down
+        self.read = self.sent = 0  # octets, on the side of clients
+        self.upstream_read = self.upstream_sent = 0
+
+    def settle(self, metrics: Metrics) -> None:
+        """Add these counts to the metrics, and begin again."""
+        went, came = self.went, self.came
+        metrics.requests += went
+        metrics.routed_requests += went
+        metrics.reused += went
+        metrics.responses += came
+        metrics.routed_responses += came
+        metrics.fast += came
+        metrics.downstream_read += self.read
+        metrics.downstream_sent += self.sent
+        metrics.upstream_read += self.upstream_read
+        metrics.upstream_sent += self.upstream_sent
+        self.clear()
 
 
 class Trips:
@@ -54,17 +93,25 @@ class Course:
     """What follows from a request's head alone, as long as the tables are the same."""
 
     __slots__ = (
-        "action", "dialers", "found", "max_body", "peer", "pool", "replies", "said", "scheme",
-        "service", "settled", "shapes", "tables", "traces", "trips", "watch",
+        "action", "dialers", "expects", "found", "ids", "keeps", "max_body", "peer", "pool",
+        "replies", "said", "scheme", "service", "settled", "shapes", "tables", "traces", "trips",
+        "watch",
     )  # fmt: skip
 
-    def __init__(self, said: Asked, service: Service, trips: Trips) -> None:
+    def __init__(
+        self, said: Asked, service: Service, trips: Trips, *, expects: bool = False
+    ) -> None:
+        """`expects`: the client waits to be asked for the body."""
         self.tables = said.tables
+        self.expects = expects
         self.said = said
         self.service = service
         self.trips = trips
         self.action = said.action
-        self.found: Sequence[Found] = said.found
+        self.found: Sequence[Found] = said.found or NOBODY
+        self.ids = Ids(())  # of those who have none in an envelope
+        # whether it may be sent again, and so must be kept
+        self.keeps = said.action in service.idempotent
         self.peer = self.scheme = self.traces = b""  # of the client that asked last
         self.max_body = service.max_body
         self.shapes = service.request_shapes if said.envelope else None

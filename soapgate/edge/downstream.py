@@ -15,28 +15,27 @@ import array
 import fcntl
 import socket
 import termios
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
 from soapgate.core.errors import Failure, Reason
 from soapgate.core.plan import HttpFacts
-from soapgate.edge.deadlines import NEVER, Deadlines
+from soapgate.edge.deadlines import NEVER
 from soapgate.edge.flow import Flow, Whole
-from soapgate.edge.framing import Length, body_reader
-from soapgate.edge.http11 import HeadLimits, RequestHead, find_head, parse_request_head
-from soapgate.edge.known import KnownHeads
-from soapgate.edge.lines import DownstreamLine
-from soapgate.edge.metrics import Metrics
-from soapgate.edge.turn import send
+from soapgate.edge.framing import CHUNKED, Length, body_reader
+from soapgate.edge.http11 import RequestHead, find_head
+from soapgate.edge.lines import FIRST_READ, READ, DownstreamLine
 
-# What a client may send ahead of its answers: one ordinary read of Twisted's.
-AHEAD_BYTES = 64 * 1024
+if TYPE_CHECKING:
+    from soapgate.edge.front import Front
+
+# What a client may send ahead of its answers: one read.
+AHEAD_BYTES = READ
 # How much and how long is read and dropped behind an answer that ends the connection (nginx's
 # lingering_close waits 5 s between reads, 30 s in all).
 LINGER_SECONDS = 5.0
@@ -67,11 +66,14 @@ class Downstream(DownstreamLine, Protocol):
     """One connection of a client. Its state is one of the words idle, head, gathering, exchange,
     lingering, closed."""
 
+    flow: Flow | Whole | None
+    front: Front
+
     def __init__(self, front: Front) -> None:
+        super().__init__()
         self.state = "idle"
         self.deadline = NEVER
-        self.flow: Flow | Whole | None = None
-        self.exchange: Any = None
+        self.first = self.most = FIRST_READ
         self.peer = ""  # the client's address, and the facts of its connection: see `_meet`
         self.peer_bytes = b""
         self.connection = ""
@@ -79,7 +81,6 @@ class Downstream(DownstreamLine, Protocol):
         self.scheme = b"http"
         self.input_ended = False
         self.front = front
-        self.buffer = b""
         self._searched = 0
         self._ahead_paused = False
         self.ends = NEVER  # when the whole exchange must be over
@@ -93,6 +94,7 @@ class Downstream(DownstreamLine, Protocol):
 
     def connectionMade(self) -> None:
         """A client came."""
+        self.plug()
         front = self.front
         plain = getattr(self.transport, "socket", None)
         if plain is not None and plain.family != socket.AF_UNIX:
@@ -139,9 +141,11 @@ class Downstream(DownstreamLine, Protocol):
 
     def writeConnectionLost(self) -> None:
         """Our half-close is through."""
+        self.plain = False
 
     def connectionLost(self, reason: TwistedFailure) -> None:
         """The client is gone."""
+        self.unplug()
         if self.state == "gathering":
             self._tell()
         exchange, self.exchange = self.exchange, None
@@ -221,6 +225,7 @@ class Downstream(DownstreamLine, Protocol):
         now = self.front.seconds()
         self._gathered = head, size, now
         self.state = "gathering"
+        self.most = READ
         self.buffer = data
         self.deadline = now + GATHER_SECONDS
 
@@ -232,6 +237,7 @@ class Downstream(DownstreamLine, Protocol):
         if type(framing) is not Length or len(data) < size + framing.size:
             return
         self._gathered, self.buffer, self.state = None, b"", "idle"
+        self.most = self.first
         if not self.front.short.go(self, data, began):
             self.begin(head, size, data[size:], began=began)
 
@@ -255,7 +261,7 @@ class Downstream(DownstreamLine, Protocol):
         self.exchange = exchange = front.exchange(self, head, now)
         if known is not None:
             exchange.knows(known)
-        limit = front.times.exchange
+        limit = front.exchange_seconds
         self.ends = now + limit if limit else NEVER
         framing = head.framing
         if type(framing) is Length and len(rest) >= framing.size:
@@ -266,7 +272,11 @@ class Downstream(DownstreamLine, Protocol):
             exchange.start()
             return
         reader = body_reader(framing, "downstream")
-        self.flow = flow = Flow(reader, self.transport, exchange, size)
+        if framing is CHUNKED:
+            # what is broken in what has come already is refused before anything goes up
+            rest += self.more()
+        self.most = READ
+        self.flow = flow = Flow(reader, self, exchange, size)
         try:
             self.buffer = flow.feed(rest) if rest else b""
         except Failure as failure:
@@ -301,7 +311,12 @@ class Downstream(DownstreamLine, Protocol):
 
     def go_on(self) -> None:
         """Ask the client for its body (RFC 9110 10.1.1)."""
-        send(self.transport, b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def passed(self, flow: Any) -> None:
+        """Octets of the request's body went past."""
+        if flow.done and flow is self.flow:
+            self.deadline = self.ends
 
     def finished(self, *, keep: bool) -> None:
         """The exchange is over; with `keep` the connection serves the next one."""
@@ -322,7 +337,8 @@ class Downstream(DownstreamLine, Protocol):
             return
         front = self.front
         self.state = "idle"
-        self.deadline = front.seconds() + front.times.idle
+        self.most = self.first
+        self.deadline = front.seconds() + front.idle_seconds
         if self._ahead_paused:
             self._ahead_paused = False
             self.transport.resumeProducing()
@@ -337,6 +353,7 @@ class Downstream(DownstreamLine, Protocol):
     def close(self) -> None:
         """Close when what was written is sent."""
         self.state = "lingering"
+        self.plain = False
         self._unsent = -1
         self.deadline = self.front.seconds() + LINGER_SECONDS
         self.transport.loseConnection()
@@ -344,11 +361,13 @@ class Downstream(DownstreamLine, Protocol):
     def abort(self) -> None:
         """Close at once: the client must see that its answer is not whole."""
         self.state = "lingering"
+        self.plain = False
         self.deadline = NEVER
         self.transport.abortConnection()
 
     def _linger(self) -> None:
         self.state = "lingering"
+        self.plain = False
         self.buffer = b""
         self._unsent = -1
         self.deadline = self.front.seconds() + LINGER_SECONDS
@@ -423,72 +442,3 @@ class Downstream(DownstreamLine, Protocol):
 
     def __repr__(self) -> str:
         return f"<Downstream {self.peer} {self.state}>"
-
-
-class Front(Factory):
-    """All clients of the listeners, and what every connection shares."""
-
-    noisy = False
-
-    def __init__(
-        self,
-        exchange: Callable[[Downstream, RequestHead | None, float], Any],
-        deadlines: Deadlines,
-        times: DownstreamTimes,
-        limits: HeadLimits,
-        most: int = 0,
-        metrics: Metrics | None = None,
-    ) -> None:
-        """`exchange(downstream, head, now)` makes an exchange, for a head of None one that only
-        refuses; `most` connections at a time (0: no bound)."""
-        self.exchange = exchange
-        self.seconds = deadlines.seconds
-        self.closing = False
-        self.short: Any = None  # a `soapgate.edge.fastpath.ShortWay`; None: there is none
-        self.open: set[Downstream] = set()
-        self._deadlines = deadlines
-        self._metrics = metrics or Metrics()
-        self._emptied: Callable[[], None] | None = None
-        self.use(times, limits, most)
-
-    def use(self, times: DownstreamTimes, limits: HeadLimits, most: int) -> None:
-        """Hold every connection to these from its next request on."""
-        self.times = times
-        self.limits = limits
-        self.most = most
-        # what was read under other limits is not known under these
-        self.known: KnownHeads = KnownHeads(lambda raw: parse_request_head(raw, limits))
-
-    def buildProtocol(self, addr: IAddress | None) -> Downstream:
-        """One connection."""
-        return Downstream(self)
-
-    def arrived(self, downstream: Downstream) -> bool:
-        """Whether there is room for it."""
-        self._deadlines.watch(downstream)
-        self.open.add(downstream)
-        self._metrics.accepted += 1
-        self._metrics.connections_downstream += 1
-        if self.most and len(self.open) > self.most:
-            self._metrics.turned_away += 1
-            return False
-        return not self.closing
-
-    def left(self, downstream: Downstream) -> None:
-        """It is gone."""
-        self._deadlines.forget(downstream)
-        if downstream in self.open:
-            self.open.remove(downstream)
-            self._metrics.connections_downstream -= 1
-        if not self.open and self._emptied is not None:
-            self._emptied()
-
-    def drain(self, emptied: Callable[[], None]) -> None:
-        """Take no new requests; call `emptied` when the running exchanges are through."""
-        self.closing = True
-        self._emptied = emptied
-        for downstream in list(self.open):
-            if downstream.state in ("idle", "head"):
-                downstream.close()
-        if not self.open:
-            emptied()

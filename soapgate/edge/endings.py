@@ -89,7 +89,7 @@ class Endings(Steps):
         record.status = reply.status
         keep = head is not None and head.keep_alive and flow.done and head.minor == 1
         keep = keep and not self._downstream.closing
-        self._outlet = outlet = Outlet(self._downstream.transport, chunked=False)
+        self._outlet = outlet = Outlet(self._downstream, chunked=False)
         self._answered = True
         raw = own_answer(reply, body=head is None or head.method != b"HEAD", keep=keep)
         if self._said and self._said.explain:
@@ -160,7 +160,7 @@ class Endings(Steps):
         """A 1xx of the backend: 100 was answered here, others go to who understands them
         (RFC 9110 15.2)."""
         if head.status != 100 and self._head.minor and not self._answered:
-            Outlet(self._downstream.transport, chunked=False).write(head.forward + b"\r\n")
+            Outlet(self._downstream, chunked=False).write(head.forward + b"\r\n")
 
     def upstream_lost(self, upstream: UpstreamConnection, why: str) -> None:
         """The backend's connection ended before its response did."""

@@ -11,28 +11,24 @@ whenever its own buffer is full. So memory per exchange does not depend on the m
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from soapgate.core.errors import Failure, Reason
 from soapgate.edge.framing import BodyReader, LengthReader, chunk, last_chunk
-from soapgate.edge.splicing import Splice, splice
+from soapgate.edge.lines import Line
+from soapgate.edge.splicing import Splice, divert
 from soapgate.edge.steps import Steps
-from soapgate.edge.turn import send
-
-# A read this large halves the system calls of a long body; a short one never allocates it.
-LONG_READ = 256 * 1024
 
 
 class Outlet:
-    """One body on its way out through `transport`, framed in chunks or sent as it is."""
+    """One body on its way out on `line`, framed in chunks or sent as it is."""
 
-    __slots__ = ("chunked", "sent", "transport")
+    __slots__ = ("chunked", "line", "sent")
 
-    def __init__(self, transport: Any, *, chunked: bool) -> None:
-        self.transport = transport
+    def __init__(self, line: Line, *, chunked: bool) -> None:
+        self.line = line
         self.chunked = chunked
         self.sent = 0  # octets, framing included
 
@@ -45,7 +41,7 @@ class Outlet:
     def write(self, data: bytes) -> None:
         """Send what is framed already."""
         self.sent += len(data)
-        send(self.transport, data)
+        self.line.send(data)
 
     def end(self, trailers: bytes) -> bytes:
         """What ends the body on the wire."""
@@ -93,20 +89,19 @@ class Whole:
 
 @implementer(IPushProducer)
 class Flow:
-    """One body on its way in from `transport`, for `exchange`."""
+    """One body on its way in from `line`, for `exchange`."""
 
     __slots__ = (
         "_exchange", "_outlet", "_paused", "_pieces", "_splice", "_waiting", "dropped", "head",
-        "most", "moved", "reader", "received", "surplus", "transport",
+        "line", "most", "reader", "received", "surplus",
     )  # fmt: skip
 
-    def __init__(self, reader: BodyReader, transport: Any, exchange: Steps, head: int = 0) -> None:
+    def __init__(self, reader: BodyReader, line: Line, exchange: Steps, head: int = 0) -> None:
         self.reader = reader
         self.head = head  # octets of the head before it
-        self.transport = transport
+        self.line = line
         self.received = 0  # octets of the body so far
         self.most = 0  # octets allowed, 0 for no bound
-        self.moved = 0.0  # when octets went past without coming here, seconds
         self.dropped = False
         self.surplus = False  # bytes came behind its end
         self._exchange = exchange
@@ -149,10 +144,14 @@ class Flow:
             # the last piece may have filled the receiver: whoever uses the sender's connection
             # next must not find it paused
             self.resumeProducing()
-        if self._waiting and (done or (piece and outlet is None)):
+        if done or (piece and outlet is None):
+            self._wake()
+        return rest
+
+    def _wake(self) -> None:
+        if self._waiting:
             self._waiting = False
             self._exchange.resume(self, None)
-        return rest
 
     @property
     def done(self) -> bool:
@@ -192,18 +191,23 @@ class Flow:
         if self.reader.done:
             return
         self._outlet = outlet
-        outlet.transport.registerProducer(self, True)
-        self.transport.bufferSize = LONG_READ
+        outlet.line.transport.registerProducer(self, True)
         if not outlet.chunked:
-            self._splice = splice(self.transport, outlet.transport, self.reader, self._moved)
+            self._splice = divert(self.line, outlet.line, self.reader, self._moved)
         self.resumeProducing()
 
     def _moved(self, octets: int) -> None:
-        """Octets that went from socket to socket."""
+        """Octets went from socket to socket."""
         self.received += octets
-        self.moved = self.transport.reactor.seconds()
         if self._outlet is not None:
             self._outlet.sent += octets
+        done = self.reader.done
+        if done:
+            self._poured()
+            self.resumeProducing()  # as in `feed`
+        self.line.passed(self)
+        if done:
+            self._wake()
 
     def drop(self) -> None:
         """Read on, but keep and send nothing: whoever wanted it is gone."""
@@ -223,7 +227,7 @@ class Flow:
         if self._splice is not None:
             self._splice.stop()
         if outlet is not None:
-            outlet.transport.unregisterProducer()
+            outlet.line.transport.unregisterProducer()
 
     # As a producer of the outlet's transport
 
@@ -231,13 +235,13 @@ class Flow:
         """The receiver is full: read no more."""
         if not self._paused:
             self._paused = True
-            self.transport.pauseProducing()
+            self.line.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """The receiver has room."""
         if self._paused:
             self._paused = False
-            self.transport.resumeProducing()
+            self.line.transport.resumeProducing()
 
     def stopProducing(self) -> None:
         """The receiver is gone: read on for nobody, or a sender paused for it would wait for ever.

@@ -94,6 +94,11 @@ class LengthReader:
         self.done = True
         return piece, rest
 
+    def pass_by(self, octets: int) -> None:
+        """So many octets of the body went another way; no more than are left."""
+        self.left -= octets
+        self.done = self.left == 0
+
     def close(self) -> bool:
         """The stream ended: whether the body is whole."""
         return self.done

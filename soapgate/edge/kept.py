@@ -13,21 +13,23 @@ from collections.abc import Callable
 from typing import Any
 
 from soapgate.core.pool import Member
-from soapgate.edge.metrics import Metrics
-from soapgate.edge.turn import alive
+from soapgate.edge.syscalls import alive
 
 
 class Kept:
     """The idle connections to one backend, and the places that its `maxconn` leaves."""
 
     __slots__ = (
-        "closed", "idle", "known", "limits", "member", "metrics", "seconds", "times", "waiting",
+        "closed", "idle", "keep_seconds", "known", "member", "response_seconds", "seconds",
+        "waiting",
     )  # fmt: skip
 
-    def __init__(self, member: Member, seconds: Callable[[], float], metrics: Metrics) -> None:
+    keep_seconds: float  # that an idle connection is kept
+    response_seconds: float  # to the head of a response
+
+    def __init__(self, member: Member, seconds: Callable[[], float]) -> None:
         self.member = member
         self.seconds = seconds
-        self.metrics = metrics
         self.idle: list[Any] = []  # of `UpstreamConnection`, the youngest last
         self.closed = False  # nothing is kept any more
         self.waiting: deque[Any] = deque()  # tickets of who waits for a place
@@ -36,19 +38,22 @@ class Kept:
         """An idle connection that still lives, or None."""
         while self.idle:
             connection = self.idle.pop()
-            if not connection.lost and alive(connection.transport):
+            if not connection.lost and (connection.fd < 0 or alive(connection.fd)):
                 connection.reused = True
-                self.metrics.reused += 1
                 return connection
             connection.abort()
         return None
 
     def put(self, connection: Any) -> None:
         """Keep an idle connection for the next exchange."""
+        self.keep(connection, self.seconds())
+
+    def keep(self, connection: Any, now: float) -> None:
+        """The same at a time that is known."""
         if self.closed:
             connection.abort()
             return
-        connection.deadline = self.seconds() + self.times.keep
+        connection.deadline = now + self.keep_seconds
         self.idle.append(connection)
 
     def leave(self) -> None:

@@ -1,16 +1,24 @@
 # The types of `known.py`.
 cimport cython
+from soapgate.core._octets cimport stands
 
-cdef class _Known:
-    cdef public object head
-    cdef public bytes digits, first, rest, before, behind
-    @cython.locals(start=Py_ssize_t, stop=Py_ssize_t, digits=bytes)
-    cpdef Py_ssize_t fit(self, bytes data) except -1
+cdef class Known:
+    cdef bytes _before, _behind, _first, _of, _rest, _tail
+    cdef object _head
+    cdef public bint as_came, calm, readable
+    cdef public bytes digits, forward
+    cdef public object course, watch
+    cdef public Py_ssize_t size
+    @cython.locals(at=Py_ssize_t)
+    cdef Py_ssize_t fit(self, bytes data) except -1
+    @cython.locals(stop=Py_ssize_t, digits=bytes)
+    cdef Py_ssize_t _resize(self, bytes data, Py_ssize_t start) except -1
+    cpdef object head(self, bytes digits)
 
 cdef class KnownHeads:
     cdef public Py_ssize_t end
     cdef public object _parse, _entries
     cdef public dict _known
-    cdef _Known _latest
-    @cython.locals(known=_Known, end=Py_ssize_t)
-    cpdef object take(self, bytes data)
+    cdef Known _latest
+    @cython.locals(known=Known, end=Py_ssize_t)
+    cpdef Known find(self, bytes data)

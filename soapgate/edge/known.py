@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from soapgate.core.octets import stands
 from soapgate.edge.framing import EMPTY, Length
 
 ENTRIES = 1024
@@ -26,53 +27,80 @@ _MARK = b"\r\nContent-Length: "
 DIGITS = 18  # of a length; more would not fit 64 bits
 
 
-class _Known:
-    """One head as it came last. On the wire: `first`, `digits`, `rest`; in the lines that travel on
-    the digits stand between `before` and `behind`. One without a length is all `first`."""
+class Known:
+    """One head as it came last: `_first`, and behind it `_tail`, the digits of its length and what
+    follows them; one without a length is all `_first`.
 
-    __slots__ = ("before", "behind", "digits", "first", "head", "rest")
+    `size`: octets of the body that it announces, -1 where the framing is another one. `forward`:
+    the lines that travel on; `as_came`: those are the lines that came. What follows from the head
+    alone whoever reads it may keep here: `course` of a request, and of a response whether it is
+    `calm` and `readable` to `watch` (see `soapgate.edge.fastpath`).
+    """
+
+    __slots__ = (
+        "_before", "_behind", "_first", "_head", "_of", "_rest", "_tail", "as_came", "calm",
+        "course", "digits", "forward", "readable", "size", "watch",
+    )  # fmt: skip
 
     def __init__(
         self, head: AnyHead, digits: bytes, wire: tuple[bytes, bytes], forward: tuple[bytes, bytes]
     ) -> None:
-        self.head = head
+        self._head = head
+        self._first, self._rest = wire
+        self._before, self._behind = forward
+        self._tail = digits + self._rest
+        self._of = digits  # of `_head`
         self.digits = digits
-        self.first, self.rest = wire
-        self.before, self.behind = forward
+        self.forward: bytes = head.forward
+        self.as_came = self.forward + b"\r\n" == self._first + self._tail
+        self.size = head.framing.size if type(head.framing) is Length else -1
+        self.course: Any = None
+        self.watch: Any = None
+        self.calm = self.readable = False
 
     def fit(self, data: bytes) -> int:
-        """Where the head ends if `data` begins with it, and 0 if it does not; `head` then has the
-        length that was said this time."""
-        if not data.startswith(self.first):
+        """Where the head ends if `data` begins with it, and 0 if it does not."""
+        if not stands(data, self._first, 0):
             return 0
-        stop = len(self.first)
-        if self.rest:
-            start = stop
-            stop = data.find(b"\r", start, start + DIGITS + 1)
-            if stop < 0 or not data.startswith(self.rest, stop):
-                return 0
-            digits = data[start:stop]
-            if digits != self.digits:
-                if not digits.isdigit():
-                    return 0
-                forward = self.before + digits + self.behind
-                self.head = self.head.resized(int(digits), forward)
-                self.digits = digits
-        return stop + len(self.rest)
+        at = len(self._first)
+        if stands(data, self._tail, at):
+            return at + len(self._tail)
+        return self._resize(data, at) if self._rest else 0
+
+    def _resize(self, data: bytes, start: int) -> int:
+        stop = data.find(b"\r", start, start + DIGITS + 1)
+        if stop < 0 or not data.startswith(self._rest, stop):
+            return 0
+        digits = data[start:stop]
+        if not digits.isdigit():
+            return 0
+        self.digits = digits
+        self.size = int(digits)
+        self.forward = self._before + digits + self._behind
+        self._tail = digits + self._rest
+        return stop + len(self._rest)
+
+    def head(self, digits: bytes) -> AnyHead:
+        """The head with this length, which stood in it once."""
+        if digits != self._of:
+            forward = self._before + digits + self._behind
+            self._head = self._head.resized(int(digits), forward)
+            self._of = digits
+        return self._head
 
 
 class KnownHeads:
     """A bounded memory in front of `parse`, which must depend on nothing but the bytes."""
 
     def __init__(self, parse: Callable[[bytes], AnyHead], entries: int = ENTRIES) -> None:
-        self.end = 0  # of the head that was taken last
+        self.end = 0  # of the head that was found last
         self._parse = parse
         self._entries = entries
-        self._known: dict[bytes, _Known] = {}  # by the head without digits
-        self._latest: _Known | None = None  # most often the next is like it
+        self._known: dict[bytes, Known] = {}  # by the head without digits
+        self._latest: Known | None = None  # most often the next is like it
 
-    def take(self, data: bytes) -> AnyHead | None:
-        """The head that `data` begins with, if it was read before; `end` says where it ends."""
+    def find(self, data: bytes) -> Known | None:
+        """What is known of the head that `data` begins with; `end` says where it ends."""
         known = self._latest
         end = known.fit(data) if known is not None else 0
         if not end:
@@ -84,8 +112,12 @@ class KnownHeads:
                 return None
             self._latest = known
         self.end = end
-        assert known is not None
-        return known.head
+        return known
+
+    def take(self, data: bytes) -> AnyHead | None:
+        """The head that `data` begins with, if it was read before."""
+        known = self.find(data)
+        return known.head(known.digits) if known is not None else None
 
     def read(self, raw: bytes) -> AnyHead:
         """What `parse(raw)` returns or raises."""
@@ -114,7 +146,7 @@ class KnownHeads:
             forward = head.forward[:begin], head.forward[begin + len(digits) :]
         if len(self._known) >= self._entries:
             self._known.clear()
-        self._known[key] = _Known(head, digits, wire, forward)
+        self._known[key] = Known(head, digits, wire, forward)
 
 
 def _key(data: bytes, end: int) -> tuple[bytes, int, int]:

@@ -200,7 +200,9 @@ class Exchange(Endings):
         record.tries += 1
         upstream = dialer.take()
         record.connected = record.dialled
-        if upstream is None:
+        if upstream is not None:
+            self._desk.metrics.reused += 1
+        else:
             dialer.dial(self._dialled)
             upstream = await self.wait(dialer)
             record.connected = self._desk.seconds()
@@ -223,7 +225,7 @@ class Exchange(Endings):
         if flow.done and head.framing is not CHUNKED:
             upstream.write(b"".join([*parts, *kept]))
         else:
-            outlet = Outlet(upstream.transport, chunked=head.framing is CHUNKED)
+            outlet = Outlet(upstream, chunked=head.framing is CHUNKED)
             upstream.outlet = outlet
             parts.append(outlet.frame(kept))
             if flow.done:
@@ -286,7 +288,7 @@ class Exchange(Endings):
         pieces += flow.take()
         if (cookie := self._said.cookie) is not None and not self._found:
             head = with_cookie(head, cookie, record, self._now, self._downstream.scheme)
-        self._outlet = outlet = Outlet(self._downstream.transport, chunked=chunked)
+        self._outlet = outlet = Outlet(self._downstream, chunked=chunked)
         self._answered = True
         record.status = reply.status
         if self._said.explain:

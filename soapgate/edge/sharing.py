@@ -25,7 +25,8 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from soapgate.edge.board import CLIENTS, Board
-from soapgate.edge.downstream import Downstream, Front
+from soapgate.edge.downstream import Downstream
+from soapgate.edge.front import Front
 
 GIVES_WAY = 0.004  # seconds: longer than any exchange holds up the loop of another worker
 TAKEN = 0.001  # seconds after which a connection that still waited would have been read

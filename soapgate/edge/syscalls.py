@@ -2,55 +2,65 @@
 
 Of two hundred lines that an exchange runs these few cost most in Python: an object for each event,
 a buffer for each read, an exception for each look at an idle connection. Everything that decides is
-elsewhere (`soapgate.edge.turn`, `soapgate.edge.upstream`), so what stands twice, here and there, is
-no more than the calls themselves; tests hold both against the same sockets.
+elsewhere (`soapgate.edge.lines`, `soapgate.edge.turn`), so what stands twice, here and there, is no
+more than the calls themselves; tests hold both against the same sockets.
 
-They never block and never raise for what a socket says: an error is left for the transport to meet
-on its own, for it knows what it means.
+They take descriptors, never block, and never raise for what a socket says: an error is left for the
+transport to meet on its own, for it knows what it means.
 """
 
 from __future__ import annotations
 
 import errno
-import socket
+import os
+import select
 from typing import Any
 
 from twisted.internet.main import CONNECTION_DONE
 
-_LOOK = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)  # an int: the enum would be made each time
+_SPLICE = getattr(os, "SPLICE_F_MOVE", 0) | getattr(os, "SPLICE_F_NONBLOCK", 0)
 
 
-def alive(peer: socket.socket) -> bool:
+def alive(fd: int) -> bool:
     """Whether an idle connection is open and nothing was said on it."""
+    look = select.poll()
     try:
-        peer.recv(1, _LOOK)
-    except BlockingIOError:
-        return True
+        look.register(fd, select.POLLIN)
+        return not look.poll(0)
     except (OSError, ValueError):
         return False
-    return False
 
 
-def send(peer: socket.socket, data: bytes) -> int:
+def send(fd: int, data: bytes) -> int:
     """How many octets of `data` the socket took."""
     try:
-        return peer.send(data)
+        return os.write(fd, data)
     except OSError:
         return 0
 
 
-def send_two(peer: socket.socket, head: bytes, data: bytes, start: int) -> int:
-    """How many octets the socket took of `head` and, behind it, of `data` from `start` on."""
+def send_parts(fd: int, one: bytes, two: bytes, data: bytes, start: int, more: bool) -> int:
+    """How many octets the socket took of `one`, `two` and, behind them, of `data` from `start` on.
+    `more`: the next octets follow at once, so a packet need not end here."""
     with memoryview(data) as view:
         try:
-            return peer.sendmsg((head, view[start:]))
+            return os.writev(fd, (one, two, view[start:]))
         except OSError:
             return 0
 
 
-def turn(reactor: Any, timeout: float | None, plain: tuple[type, ...], log: Any) -> None:
-    """Wait, and serve every event as Twisted's epoll reactor does; a read event of a transport that
-    is of a `plain` type goes straight to its protocol. `timeout` in seconds, None for ever."""
+def splice(source: int, target: int, most: int) -> int:
+    """How many octets, at most so many, went from one descriptor to another, of which one is a
+    pipe; -1 where the kernel says no, to be met by reading."""
+    try:
+        return os.splice(source, target, most, flags=_SPLICE)
+    except (OSError, AttributeError):
+        return -1
+
+
+def turn(reactor: Any, timeout: float | None, log: Any) -> None:
+    """Wait, and serve every event as Twisted's epoll reactor does; what comes in on one of the
+    reactor's `lines` goes straight to it. `timeout` in seconds, None for ever."""
     try:
         events = reactor._poller.poll(-1 if timeout is None else timeout, len(reactor._selectables))
     except OSError as error:
@@ -58,32 +68,34 @@ def turn(reactor: Any, timeout: float | None, plain: tuple[type, ...], log: Any)
             return
         raise
     selectables = reactor._selectables
+    lines = reactor.lines
     readable = reactor._POLL_IN
     for fd, event in events:
         selectable = selectables.get(fd)
         if selectable is None:
             continue  # closed by an earlier event of this turn
-        if event == readable and type(selectable) in plain:
-            try:
-                why = _read(selectable)
-            except Exception as error:
-                log.failure("reading from {selectable}", selectable=selectable)
-                why = error
-            if why:
-                reactor._disconnectSelectable(selectable, why, True)
-        else:
+        line = lines.get(fd) if event == readable else None
+        if line is None:
             reactor._doReadOrWrite(selectable, fd, event)
+            continue
+        try:
+            why = _read(line, selectable)
+        except Exception as error:
+            log.failure("reading from {selectable}", selectable=selectable)
+            why = error
+        if why:
+            reactor._disconnectSelectable(selectable, why, True)
 
 
-def _read(transport: Any) -> object:
-    """`transport.doRead()` in one step where it is Twisted's own and all goes well."""
-    if "doRead" in transport.__dict__:  # a body that is spliced, a connection that is aborted
-        return transport.doRead()
+def _read(line: Any, transport: Any) -> object:
+    """`transport.doRead()` in one step where all goes well."""
+    if line.detour is not None:
+        return line.detour.read()
     try:
-        data = transport.socket.recv(transport.bufferSize)
+        data = os.read(line.fd, line.most)
     except OSError:
         return transport.doRead()  # it meets the same, and knows what it means
     if not data:
         return CONNECTION_DONE
-    transport.protocol.dataReceived(data)
+    line.heard(data)
     return None

@@ -1,10 +1,9 @@
-"""The lean turn of the loop: an epoll reactor and a write that do less, and nothing else.
+"""The lean turn of the loop: an epoll reactor that does less, and nothing else.
 
-Twisted's epoll reactor wraps every event in a logging context, checks the descriptor and sorts
-the event; `transport.write` waits for the next turn and costs two `epoll_ctl`. On a gateway's data
-path both are most of the work. So a plain read event goes straight to `doRead`, and `send` tries
-the socket at once when nothing waits before it. Everything else (errors, write events, TLS, what
-the socket does not take) is left to Twisted: these are short cuts, never another way.
+Twisted's epoll reactor wraps every event in a logging context, checks the descriptor and sorts the
+event, and its transports make a buffer for every read. On a gateway's data path that is most of the
+work. So what comes in on a `soapgate.edge.lines.Line` goes straight to it. Everything else (errors,
+write events, TLS) is left to Twisted: a short cut, never another way.
 
 The alternative, asyncio or uvloop under Twisted, measured slower here.
 """
@@ -15,10 +14,10 @@ import time
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
-from twisted.internet.interfaces import ITransport
 from twisted.logger import Logger
 
-from soapgate.edge.splicing import PLAIN_TCP, Pipe, is_plain
+from soapgate.edge.lines import Line
+from soapgate.edge.splicing import Pipe
 
 try:
     from soapgate.edge import _syscalls as syscalls
@@ -28,7 +27,6 @@ except ImportError:
 _log = Logger()
 
 NEVER = float("inf")
-TOGETHER = 16 * 1024  # bytes up to which a copy costs less than a call with two buffers
 
 
 class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have no types
@@ -37,6 +35,7 @@ class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have n
     def __init__(self) -> None:
         super().__init__()
         self._sooner = False  # whether a call may be due before what the loop waits for
+        self.lines: dict[int, Line] = {}  # what is read straight from its descriptor
         self.pipe = Pipe()  # for long bodies; see `soapgate.edge.splicing`
 
     seconds = staticmethod(time.time)  # the parent's method calls the same, and is one call more
@@ -75,16 +74,9 @@ class LeanReactor(EPollReactor):  # type: ignore[misc]  # zope interfaces have n
 
     def doPoll(self, timeout: float | None) -> None:
         """One turn: wait, then serve every event, as the parent does."""
-        syscalls.turn(self, timeout, PLAIN_TCP, _log)
+        syscalls.turn(self, timeout, _log)
 
     doIteration = doPoll
-
-
-def alive(transport: Any) -> bool:
-    """Whether an idle connection of any kind is open, and nothing was said on it if that can be
-    seen."""
-    peer = getattr(transport, "socket", None)
-    return peer is None or syscalls.alive(peer)
 
 
 def install() -> Any:
@@ -94,32 +86,3 @@ def install() -> Any:
     reactor = LeanReactor()
     installReactor(reactor)
     return reactor
-
-
-def send_message(transport: Any, head: bytes, data: bytes, start: int) -> int:
-    """Send `head` and what stands in `data` from `start` on; how many octets that is. A long body
-    is not copied behind its head."""
-    size = len(head) + len(data) - start
-    if size <= TOGETHER:
-        send(transport, head + data[start:])
-        return size
-    sent = 0
-    if is_plain(transport):
-        sent = syscalls.send_two(transport.socket, head, data, start)
-    if sent < size:  # a copy only of what the socket did not take
-        transport.write(head[sent:] + data[start + max(0, sent - len(head)) :])
-    return size
-
-
-def send(transport: ITransport, data: bytes) -> None:
-    """`transport.write(data)`, but on the socket at once when nothing waits before it.
-
-    Only for plain TCP transports of Twisted's own; others take the ordinary way. An error of the
-    socket is left for the transport to meet on its own."""
-    if is_plain(transport):
-        sent = syscalls.send(transport.socket, data)
-        if sent == len(data):
-            return
-        # a copy only of what the socket did not take
-        data = data[sent:]
-    transport.write(data)

@@ -35,7 +35,6 @@ from soapgate.edge.known import KnownHeads
 from soapgate.edge.lines import UpstreamLine
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.steps import Steps
-from soapgate.edge.turn import send
 
 # Heads of responses remembered for one backend: its operations and statuses within one second of
 # its Date. A few kilobytes each, and there may be hundreds of backends.
@@ -62,9 +61,11 @@ Ready = Callable[["UpstreamConnection | None", str], bool]
 class UpstreamConnection(UpstreamLine, Protocol):
     """One connection to a backend."""
 
+    flow: Flow | Whole | None
+
     def __init__(self, dialer: Dialer) -> None:
+        super().__init__()
         self.deadline = NEVER
-        self.flow: Flow | Whole | None = None
         self.reused = False
         self.sent = False  # whether a byte of the present request went out
         self.lost = False
@@ -75,9 +76,7 @@ class UpstreamConnection(UpstreamLine, Protocol):
         self._asked = 0  # octets of its request that had come in when it was last looked at
         self.outlet: Outlet | None = None  # of a request whose body streams
         self.written = 0  # octets of the present request, without what its outlet sent
-        self.exchange: Any = None
         self._method = b""
-        self.buffer = b""
         self._searched = 0
 
     # For the exchange
@@ -98,7 +97,7 @@ class UpstreamConnection(UpstreamLine, Protocol):
         """Send the request's head with what is at hand of its body."""
         self.sent = True
         self.written = len(data)
-        send(self.transport, data)
+        self.send(data)
 
     def release(self, *, keep: bool) -> None:
         """The exchange is done with it."""
@@ -120,6 +119,7 @@ class UpstreamConnection(UpstreamLine, Protocol):
         """Close at once, whatever is under way."""
         self.exchange = self._request = None
         self.deadline = NEVER
+        self.plain = False
         if not self.lost:
             self.transport.abortConnection()
 
@@ -127,6 +127,7 @@ class UpstreamConnection(UpstreamLine, Protocol):
 
     def connectionMade(self) -> None:
         """Dialled."""
+        self.plug()
         set_no_delay = getattr(self.transport, "setTcpNoDelay", None)
         if set_no_delay is not None:
             set_no_delay(True)
@@ -201,7 +202,7 @@ class UpstreamConnection(UpstreamLine, Protocol):
             self.flow = Whole(data[:length], end, surplus=len(data) > length)
             self.deadline = NEVER
         else:
-            flow = Flow(body_reader(framing, "upstream"), self.transport, exchange, end)
+            flow = Flow(body_reader(framing, "upstream"), self, exchange, end)
             if data:
                 flow.feed(data)
             self.flow = flow
@@ -209,8 +210,15 @@ class UpstreamConnection(UpstreamLine, Protocol):
             self.deadline = NEVER if flow.done else dialer.seconds() + idle
         exchange.resume(self, head)
 
+    def passed(self, flow: Any) -> None:
+        """Octets of the response's body went past."""
+        if flow is self.flow:
+            idle = self.dialer.times.response_idle
+            self.deadline = NEVER if flow.done else self.dialer.seconds() + idle
+
     def connectionLost(self, reason: TwistedFailure) -> None:
         """The connection is gone, well or not."""
+        self.unplug()
         self.lost = True
         self.deadline = NEVER
         self.dialer.forget(self)
@@ -245,8 +253,6 @@ class UpstreamConnection(UpstreamLine, Protocol):
             # not the backend: the client takes nothing; that is its own deadline's business
             self.deadline = now + self.dialer.times.response_idle
             exchange.downstream_stalled()
-        elif self.flow.moved + self.dialer.times.response_idle > now:
-            self.deadline = self.flow.moved + self.dialer.times.response_idle
         else:
             self.deadline = NEVER
             exchange.fail(Failure("upstream", Reason.UPSTREAM_TIMEOUT, "the response stopped"))
@@ -280,7 +286,8 @@ class Dialer(Kept):
         tls: Any = None,
     ) -> None:
         """`tls`: what `optionsForClientTLS` made, for an https backend."""
-        super().__init__(member, deadlines.seconds, metrics)
+        super().__init__(member, deadlines.seconds)
+        self.metrics = metrics
         self.open: set[UpstreamConnection] = set()
         self._deadlines = deadlines
         self._reactor = reactor
@@ -292,6 +299,8 @@ class Dialer(Kept):
         """Hold connections to these from now on and dial with these TLS options (None: plain
         TCP); whoever waits for a place finds the backend's present `maxconn`."""
         self.times = times
+        self.keep_seconds = times.keep
+        self.response_seconds = times.response
         self.limits = limits
         # what was read under other limits is not known under these
         self.known: KnownHeads = KnownHeads(

@@ -37,6 +37,7 @@ from soapgate.stores.lmdb_format import (
     used_of,
     with_used,
 )
+from soapgate.stores.lmdb_glance import Glance
 from soapgate.stores.memory import MAX_PINS, WhenFull
 
 STEP_BYTES = 2**20  # the file grows by this or by a quarter, whichever is more
@@ -160,6 +161,7 @@ class LmdbStore:
             raise
         self._env = env
         self._labels = Labels(labels)
+        self.glance = Glance(env, self._pins, self._decode, self._recover)
 
     def _check(self, env: lmdb.Environment, before: int) -> None:
         """Refuse a file that was cut off; give a new one its first pages for good."""
@@ -241,16 +243,7 @@ class LmdbStore:
     async def lookup(self, key: bytes) -> Pin | None:
         return self.glance(key)
 
-    def glance(self, key: bytes) -> Pin | None:
-        try:
-            txn = self._env.begin(self._pins)
-            value = txn.get(key)
-            txn.abort()
-        except lmdb.Error as error:
-            self._recover(error)
-            return self.glance(key)
-        if value is None:
-            return None
+    def _decode(self, value: bytes) -> Pin:
         return self._labels.decode(value) or self._decode_anew(value)
 
     def _decode_anew(self, value: bytes) -> Pin:

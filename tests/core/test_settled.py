@@ -7,36 +7,37 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from pinned import IDLE, MAX_AGE, T0, Desk, bind, lookup
+from pinned import IDLE, MAX_AGE, T0, Desk, bind, lookup, run
 from routed import IDENTITIES, NEW, STRICT, TERMS, fill, pinned, pool_of, pools
 
-from soapgate.core import settled
 from soapgate.core.keys import Keys
 from soapgate.core.naming import Naming
 from soapgate.core.pins import NAME_ENDED, SESSION_ENDED, Lifetime, Pin
 from soapgate.core.pool import Pool
-from soapgate.core.routing import Identity, Terms
+from soapgate.core.routing import Identity, Route, Terms
 from soapgate.core.routing import route as thought
 from soapgate.core.scanned import Found
-from soapgate.core.settled import Settled, route
+from soapgate.core.settled import Settled, takes
+from soapgate.core.settled import route as without_thought
 from soapgate.stores.memory import MemoryStore
 
 # ids
 
 
-def test_tuples_are_read_where_their_fields_stand() -> None:
-    for name in ("backend", "alias", "created", "used", "until", "ended"):
-        assert getattr(settled, name.upper()) == Pin._fields.index(name)
-    for name in ("profile", "use", "id"):
-        assert getattr(settled, name.upper()) == Found._fields.index(name)
+def settled(settled: Settled, found: Sequence[Found], now: float) -> tuple[Identity, ...] | None:
+    """The identities of the finds of one message, if they take no thought."""
+    session = settled.session(found)
+    if session is None or settled.route(session, now) is None:
+        return None
+    return session.identities
 
 
 def test_a_live_primary_in_recent_use_is_settled(desk: Desk) -> None:
     desk.session("b1", "rm", "1")
-    (identity,) = desk.affinity.settled.ids([lookup("rm", "1")], T0 + 1)
+    (identity,) = settled(desk.affinity.settled, [lookup("rm", "1")], T0 + 1)
     assert (identity,) == desk.identify([lookup("rm", "1")], T0 + 1)
     assert identity.pin.backend == "b1"
-    assert desk.affinity.settled.ids([bind("rm", "1")], T0 + 1)[0].bindable
+    assert settled(desk.affinity.settled, [bind("rm", "1")], T0 + 1)[0].bindable
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_all_ids_of_a_session_are_settled_as_they_are_identified(
     desk: Desk, found: list[Found]
 ) -> None:
     desk.session("b1", "rm", "1", ("cookie", "c"))
-    told = desk.affinity.settled.ids(found, T0 + 1)
+    told = settled(desk.affinity.settled, found, T0 + 1)
     assert told == desk.identify(found, T0 + 1)
     assert {identity.pin.backend for identity in told} == {"b1"}
 
@@ -75,7 +76,7 @@ def test_all_ids_of_a_session_are_settled_as_they_are_identified(
 )
 def test_what_takes_thought_is_not_settled(desk: Desk, found: list[Found], later: float) -> None:
     desk.session("b1", "rm", "1", ("cookie", "c"))
-    assert desk.affinity.settled.ids(found, T0 + later) is None
+    assert settled(desk.affinity.settled, found, T0 + later) is None
 
 
 def told(pin: Pin, lifetime: Lifetime, now: float) -> bool:
@@ -83,10 +84,8 @@ def told(pin: Pin, lifetime: Lifetime, now: float) -> bool:
     keys = Keys(b"s" * 32)
     store = MemoryStore(secret=b"s" * 32)
     store._pins[keys.key("shop", "rm", "1")] = pin
-    return (
-        Settled(store, keys, Naming(keys, "shop", {}), lifetime).ids([lookup("rm", "1")], now)
-        is not None
-    )
+    one = Settled(store, keys, Naming(keys, "shop", {}), lifetime)
+    return settled(one, [lookup("rm", "1")], now) is not None
 
 
 def pin(created: float, used: float, **more: Any) -> Pin:
@@ -119,7 +118,29 @@ def test_what_has_ended_or_is_over_is_not_settled(
     assert told(pin(1000.0, 1000.0, **more), Lifetime(800.0, 8000.0), now) is fresh
 
 
+@pytest.mark.parametrize("found", [[bind("rm", "1")], [lookup("cookie", "c"), lookup("rm", "1")]])
+def test_a_session_that_is_kept_follows_its_pins(desk: Desk, found: list[Found]) -> None:
+    """What follows from the ids is kept; what the store says is asked every time."""
+    desk.session("b1", "rm", "1", ("cookie", "c"))
+    one = desk.affinity.settled
+    session = one.session(found)
+    first = one.route(session, T0 + 1)
+    assert one.route(session, T0 + 2) is first
+    (held,) = desk.identify([lookup("rm", "1")], T0 + 2)
+    desk.move(held, "b2", T0 + 2)
+    assert one.route(session, T0 + 3).backend == session.backend == "b2"
+    assert session.identities == desk.identify(found, T0 + 3)
+    assert first.backend == "b1"
+    run(desk.store.unbind(held.primary))
+    assert one.route(session, T0 + 4) is None
+
+
 # route
+
+
+def route(identities: Sequence[Identity], pool: Pool) -> Route | None:
+    decided = without_thought(identities)
+    return decided if decided is not None and takes(pool, decided.backend) else None
 
 
 @settings(deadline=None)

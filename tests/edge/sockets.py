@@ -13,26 +13,47 @@ from typing import Any
 import pytest
 from twisted.internet import tcp
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from soapgate.edge.lines import Line
 from soapgate.edge.turn import LeanReactor
 
 Pair = Callable[..., tuple[Any, socket.socket]]
 
 
-class Ear(Protocol):
-    """Notes what it is told."""
+class Ear(Line, Protocol):
+    """A line that notes what it is told."""
 
     def __init__(self) -> None:
-        self.heard = b""
+        super().__init__()
+        self.told = b""
         self.lost: list[Failure] = []
 
-    def dataReceived(self, data: bytes) -> None:
-        self.heard += data
+    def connectionMade(self) -> None:
+        self.plug()
+
+    def received(self, data: bytes) -> None:
+        self.told += data
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self.unplug()
         self.lost.append(reason)
+
+
+@implementer(IHalfCloseableProtocol)
+class HalfEar(Ear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends = 0
+
+    def readConnectionLost(self) -> None:
+        self.ends += 1
+
+    def writeConnectionLost(self) -> None:
+        self.plain = False
 
 
 @pytest.fixture
@@ -73,6 +94,13 @@ def pair(reactor: LeanReactor) -> Iterator[Pair]:
             transport.connectionLost(Failure(ConnectionDone()))
     for end in bare:
         end.close()
+
+
+def line_of(transport: Any) -> Ear:
+    """A line on a transport that is no socket's."""
+    ear = Ear()
+    ear.makeConnection(transport)
+    return ear
 
 
 def drained(end: socket.socket) -> bytes:

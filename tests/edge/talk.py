@@ -30,9 +30,10 @@ from soapgate.core.routing import Terms
 from soapgate.core.scanner import ScanLimits
 from soapgate.edge.deadlines import Deadlines
 from soapgate.edge.desk import Desk, Service
-from soapgate.edge.downstream import DownstreamTimes, Front
+from soapgate.edge.downstream import DownstreamTimes
 from soapgate.edge.exchangelog import ExchangeLog, ExchangeRecord
 from soapgate.edge.fastpath import ShortWay
+from soapgate.edge.front import Front
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.proxy import Exchange

@@ -14,8 +14,8 @@ def course_of(talk: Talk, request: bytes) -> Course:
     """What the gateway knows of a request's head after enough of them."""
     for _ in range(200):
         talk.serve(request, ok(envelope()))
-    head: Any = talk.front.known.take(request)
-    course = head.notes["course"]
+    known: Any = talk.front.known.find(request)
+    course = known.course
     assert isinstance(course, Course)
     return course
 

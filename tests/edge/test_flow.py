@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sockets import line_of
 from twisted.internet.testing import StringTransport
 
 from soapgate.core.errors import Failure, Reason
@@ -39,7 +40,7 @@ class Reader(Steps):
 
     def __init__(self, framing: Framing = TEN) -> None:
         self.way = Way()
-        self.flow = Flow(body_reader(framing, "downstream"), self.way, self)
+        self.flow = Flow(body_reader(framing, "downstream"), line_of(self.way), self)
         self.pieces: list[bytes] = []
         self.through = 0
         self.errors: list[Exception] = []
@@ -53,7 +54,7 @@ class Reader(Steps):
 
     def pours(self, *, chunked: bool = False) -> Way:
         out = Way()
-        outlet = Outlet(out, chunked=chunked)
+        outlet = Outlet(line_of(out), chunked=chunked)
         outlet.write(outlet.frame(self.flow.take()))
         self.flow.pour(outlet)
         self._run(self._wait())
@@ -254,7 +255,7 @@ def test_a_receiver_gone_before_the_pouring_is_no_receiver() -> None:
             pass
 
     reader = Reader()
-    reader.flow.pour(Outlet(Gone(), chunked=False))
+    reader.flow.pour(Outlet(line_of(Gone()), chunked=False))
     reader.flow.feed(b"0123456789")
     assert reader.flow.done
 
@@ -394,7 +395,7 @@ def test_no_body_is_no_piece() -> None:
 
 def test_an_outlet_counts_what_it_sends() -> None:
     way = Way()
-    outlet = Outlet(way, chunked=True)
+    outlet = Outlet(line_of(way), chunked=True)
     outlet.write(outlet.frame([b"ab", b"c"]))
     outlet.write(outlet.end(b"T: u\r\n"))
     assert way.value() == b"2\r\nab\r\n1\r\nc\r\n0\r\nT: u\r\n\r\n"
@@ -402,7 +403,7 @@ def test_an_outlet_counts_what_it_sends() -> None:
 
 
 def test_an_outlet_without_chunks_adds_nothing() -> None:
-    outlet = Outlet(Way(), chunked=False)
+    outlet = Outlet(line_of(Way()), chunked=False)
     assert outlet.frame([b"ab", b"c"]) == b"abc"
     assert outlet.frame([b"ab"]) == b"ab"
     assert outlet.frame([]) == b""

@@ -11,18 +11,18 @@ import pytest
 from soapgate.core.pool import Backend, Member
 from soapgate.edge.kept import Kept
 from soapgate.edge.lines import UpstreamLine
-from soapgate.edge.metrics import Metrics
-from soapgate.edge.upstream import UpstreamTimes
 
 
 class Connection(UpstreamLine):
     """A connection that can only end."""
 
     def __init__(self) -> None:
+        super().__init__()
         ends = socket.socketpair()
         ends[0].setblocking(False)
         self.ours, self.theirs = ends
         self.transport = type("Transport", (), {"socket": self.ours})()
+        self.plug()
         self.lost = self.reused = False
         self.aborted = False
 
@@ -44,8 +44,8 @@ class Waiting(Kept):
 @pytest.fixture
 def kept() -> Waiting:
     member = Member(Backend.parse("b1", "http://b1", maxconn=2))
-    kept = Waiting(member, lambda: 1000.0, Metrics())
-    kept.times = UpstreamTimes(keep=30.0)
+    kept = Waiting(member, lambda: 1000.0)
+    kept.keep_seconds = 30.0
     return kept
 
 
@@ -64,7 +64,6 @@ def test_the_connection_kept_last_is_taken_first(
     for one in connections:
         kept.put(one)
     assert [kept.take() for _ in range(4)] == [*connections[::-1], None]
-    assert kept.metrics.reused == 3
     assert all(one.reused for one in connections)
 
 
@@ -72,7 +71,8 @@ def test_a_kept_connection_may_idle_for_a_time(
     kept: Waiting, connections: list[Connection]
 ) -> None:
     kept.put(connections[0])
-    assert connections[0].deadline == 1030.0
+    kept.keep(connections[1], 2000.0)
+    assert [one.deadline for one in connections[:2]] == [1030.0, 2030.0]
 
 
 def test_connections_that_ended_or_spoke_are_aborted_and_not_taken(
@@ -84,6 +84,13 @@ def test_connections_that_ended_or_spoke_are_aborted_and_not_taken(
     connections[1].theirs.send(b"unasked")
     assert kept.take() is connections[0]
     assert [one.aborted for one in connections] == [False, True, True]
+
+
+def test_one_that_cannot_be_asked_counts_as_alive(kept: Waiting) -> None:
+    connection = UpstreamLine()
+    connection.lost = False
+    kept.put(connection)
+    assert kept.take() is connection
 
 
 def test_one_that_is_known_to_be_lost_is_not_asked(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from sockets import line_of
 from twisted.internet.testing import StringTransport
 
 from soapgate.core.pool import Backend
@@ -67,10 +68,10 @@ def test_a_flow_that_is_looked_at_gives_what_it_would_have_given():
     body = b"5\r\nabcde\r\n0\r\nX: y\r\n\r\nrest"
     whole = ChunkedReader("upstream")
     looking = Looking(b"cd", lambda part: True)
-    flow = Flow(body_reader(CHUNKED, "upstream"), StringTransport(), Steps())
+    flow = Flow(body_reader(CHUNKED, "upstream"), line_of(StringTransport()), Steps())
     looking.read_with(flow)
     out = StringTransport()
-    flow.pour(Outlet(out, chunked=True))
+    flow.pour(Outlet(line_of(out), chunked=True))
     assert flow.feed(body) == whole.take(body)[1] == b"rest"
     assert flow.done
     assert flow.reader.trailers == whole.trailers == b"X: y\r\n"
@@ -79,7 +80,7 @@ def test_a_flow_that_is_looked_at_gives_what_it_would_have_given():
 
 
 def test_the_end_of_a_connection_ends_a_body_that_is_looked_at():
-    flow = Flow(UntilCloseReader(), StringTransport(), Steps())
+    flow = Flow(UntilCloseReader(), line_of(StringTransport()), Steps())
     Looking(WANTED, lambda part: True).read_with(flow)
     assert not flow.done
     assert flow.reader.close()

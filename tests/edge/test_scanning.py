@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sockets import line_of
 from talk import CLIENT_MADE, SHOP, envelope, post
 
 from soapgate.core.errors import Reason
@@ -73,7 +74,7 @@ def test_a_body_at_hand_is_answered_at_once_and_nobody_is_asked_for_more() -> No
 def test_no_more_is_read_than_the_answer_needs() -> None:
     scan = Scan()
     data = envelope("a", "<s:add>" + "x" * 1000)
-    flow = Flow(LengthReader(10_000), Paused(), scan)
+    flow = Flow(LengthReader(10_000), line_of(Paused()), scan)
     scan.begin(flow)
     assert (scan.scanned, scan.asked) == (None, 1)
     flow.feed(data[:100])
@@ -113,7 +114,7 @@ def test_what_cannot_be_read_tells_what_was_seen() -> None:
 
 def test_a_body_that_ends_early_is_judged_by_what_came() -> None:
     scan = Scan()
-    flow = Flow(LengthReader(5), Paused(), scan)
+    flow = Flow(LengthReader(5), line_of(Paused()), scan)
     scan.begin(flow)
     flow.feed(b"hello")
     assert scan.scanned is not None

@@ -149,6 +149,7 @@ def test_an_idle_connection_is_asked_whether_it_lives(sign: str) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         peer.wire.socket = ours
+        peer.wire.protocol.plug()
         talk.client.says(post(envelope()))
         assert peer.heard(), "it lives"
         peer.says(ok(b"hi"))

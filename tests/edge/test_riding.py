@@ -11,7 +11,7 @@ from twice import ANSWER, COOKIES, ORDINARY, answered, both, drop_idle, warm
 
 from soapgate.core.errors import StoreError
 from soapgate.core.shapes import SIGHTINGS
-from soapgate.edge import fastpath
+from soapgate.edge import riding
 from soapgate.edge.proxy import Exchange
 from soapgate.stores.memory import MemoryStore
 
@@ -149,19 +149,25 @@ def test_a_defect_before_anything_was_done_costs_nothing(
     assert over(talk) == []
 
 
-@pytest.mark.parametrize("name", ["send_message", "_calm", "send"])
+@pytest.mark.parametrize("where", ["up", "head", "down"])
 def test_a_defect_on_the_short_way_costs_one_exchange(
-    name: str, monkeypatch: pytest.MonkeyPatch, said: Any
+    where: str, monkeypatch: pytest.MonkeyPatch, said: Any
 ) -> None:
     talk = warm()
-    for dialer in talk.dialers.values():  # what is known of the heads, but not the heads
+    for dialer in talk.dialers.values():  # what follows from the heads, but not the heads
         for known in dialer.known._known.values():
-            known.head.notes.clear()
+            known.watch = None
     with monkeypatch.context() as patched:
-        patched.setattr(fastpath, name, broken)
+        if where == "up":
+            for peer in talk._peers:
+                patched.setattr(peer.wire, "write", broken)
+        elif where == "head":
+            patched.setattr(riding, "_calm", broken)
         talk.client.says(ORDINARY)
+        if where == "down":
+            patched.setattr(talk.client.wire, "write", broken)
         answered(talk, ANSWER)
-    if name == "send":  # the answer was on its way
+    if where == "down":  # the answer was on its way
         assert talk.client.wire.ended == "aborted"
     else:
         assert b" 500 " in talk.client.heard()

@@ -1,0 +1,101 @@
+"""A look at one pin: asked of the file every time, decoded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import pytest
+
+from soapgate.core.errors import StoreError
+from soapgate.core.pins import Pin
+from soapgate.stores import lmdb_glance
+from soapgate.stores.lmdb_glance import Glance
+
+KEY = b"k" * 16
+PIN = Pin("shop", "rm", "b1", b"", 1.0, 2.0)
+
+
+class File:
+    """An LMDB file of values, and what is done about what LMDB says of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.env = lmdb.open(str(path), max_dbs=1)
+        self.table = self.env.open_db(b"pins")
+        self.decoded: list[bytes] = []
+        self.mended: list[lmdb.Error] = []
+        self.broken = 0
+        self.glance = Glance(self, self.table, self.decode, self.mend)
+
+    def begin(self, table: Any) -> Any:
+        if self.broken:
+            self.broken -= 1
+            raise lmdb.MapResizedError("said LMDB")
+        return self.env.begin(table)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        with self.env.begin(self.table, write=True) as txn:
+            txn.put(key, value)
+
+    def decode(self, value: bytes) -> Pin:
+        self.decoded.append(value)
+        return PIN._replace(backend=value.decode())
+
+    def mend(self, error: lmdb.Error) -> None:
+        self.mended.append(error)
+        if len(self.mended) > 2:
+            raise StoreError("it cannot be mended")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Any:
+    file = File(tmp_path)
+    yield file
+    file.env.close()
+
+
+def test_what_is_not_there_is_none(file: File) -> None:
+    assert file.glance(KEY) is None
+
+
+def test_a_value_is_decoded_once_and_the_file_is_asked_each_time(file: File) -> None:
+    file.put(KEY, b"b1")
+    first = file.glance(KEY)
+    assert first is not None
+    assert file.glance(KEY) is first
+    file.put(KEY, b"b2")
+    second = file.glance(KEY)
+    assert second is not None
+    assert (first.backend, second.backend) == ("b1", "b2")
+    file.put(KEY, b"b1")
+    assert file.glance(KEY) is first
+    assert file.decoded == [b"b1", b"b2"]
+
+
+def test_a_look_that_failed_is_tried_again_when_the_file_was_mended(file: File) -> None:
+    file.put(KEY, b"b1")
+    file.broken = 2
+    assert file.glance(KEY) is not None
+    assert len(file.mended) == 2
+
+
+def test_a_file_that_cannot_be_mended_is_an_error(file: File) -> None:
+    file.broken = 3
+    with pytest.raises(StoreError):
+        file.glance(KEY)
+
+
+def test_what_is_remembered_is_bounded(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    most = lmdb_glance.REMEMBERED
+    with file.env.begin(file.table, write=True) as txn:
+        for number in range(most + 10):
+            txn.put(b"%016d" % number, b"b%d" % number)
+    for number in range(most + 10):
+        pin = file.glance(b"%016d" % number)
+        assert pin is not None
+        assert pin.backend == f"b{number}"
+    file.glance(b"%016d" % (most + 9))
+    assert len(file.decoded) == most + 10
+    file.glance(b"%016d" % 0)  # forgotten when the room was used up
+    assert len(file.decoded) == most + 11
