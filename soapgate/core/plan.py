@@ -23,10 +23,11 @@ from soapgate.core.matching import (
     FAULT_TAGS,
     Reference,
     Values,
+    anchors,
     compile_path,
     fault_code_names,
     first_test,
-    referenced,
+    followed,
     text_of,
 )
 from soapgate.core.naming import IdKind
@@ -73,7 +74,7 @@ class HttpFacts:
     client_connection: str = ""
 
 
-References = list[tuple[Probe, str]]
+References = list[tuple[Probe, Sequence[Reference]]]
 
 
 class Plan:
@@ -242,7 +243,7 @@ class _Watch:
         if references:
             inside = header if header is not None else body_child
             assert inside is not None
-            if not self._follow(references, referenced(inside), hits):
+            if not self._follow(references, anchors(inside), hits):
                 raise NeedsBody(_ordered(self._settled(hits, header, body_child, action)))
         if self._settles and hits:
             hits = self._settled(hits, header, body_child, action)
@@ -275,18 +276,26 @@ class _Watch:
         for probe, values in probes:
             found = values(block)
             if found:
-                references += [(probe, v) for v in found if type(v) is Reference]
+                elsewhere = [v for v in found if type(v) is Reference]
+                if elsewhere and (not probe.marker or elsewhere[0].rest is not None):
+                    references.append((probe, elsewhere))
+                    if probe.marker:  # its place is not there yet; one that is needs no text
+                        continue
                 self._take(probe, found, hits)
 
-    def _follow(self, references: References, texts: Mapping[str, str], hits: Hits) -> bool:
+    def _follow(
+        self, references: References, among: Mapping[str, etree._Element], hits: Hits
+    ) -> bool:
         """Whether all of them lead somewhere."""
-        missing = False
-        for probe, target in references:
-            if target in texts:
-                self._take(probe, (texts[target],), hits)
-            elif not probe.marker:
-                missing = True
-        return not missing
+        seen: dict[str, set[tuple[str, Values | None]]] = {}
+        whole = True
+        for probe, some in references:
+            key = f"{probe.profile} {probe.use} {probe.text}"
+            values, complete = followed(some, among, seen.setdefault(key, set()))
+            if values:
+                self._take(probe, values, hits)
+            whole = whole and complete
+        return whole
 
     def _take(self, probe: Probe, values: Iterable[str], hits: Hits) -> None:
         if probe.marker:
