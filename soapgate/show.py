@@ -7,6 +7,7 @@ read as markup.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ USES = {
     "sent": "ids of messages that backends send out",
     "reply_to": "where the answers to those go",
 }
+_NAMED = re.compile(r"(Who speaks it|Issued|Carried|Ended|Sources): ")
 RULES = {
     "value": "makes an id of what is found",
     "role": "only header blocks for these",
@@ -86,7 +88,8 @@ def profile(console: Console, one: Profile, state: str) -> None:
     for paragraph in one.about.split("\n\n"):
         if paragraph.strip():
             console.print()
-            console.print(Text(" ".join(paragraph.split())))
+            for line in _said(paragraph):
+                console.print(Text(line))
     for use, meaning in USES.items():
         locations = getattr(one, use)
         if locations:
@@ -98,6 +101,17 @@ def profile(console: Console, one: Profile, state: str) -> None:
         console.print()
         console.print(Text(key, style="bold") + Text(f"  {RULES[key]}", style="dim"))
         console.print(Padding(Text(text, overflow="fold"), (0, 0, 0, 2)))
+
+
+def _said(paragraph: str) -> list[str]:
+    """The lines of a paragraph, one for each thing that it names ("Issued: ...")."""
+    lines: list[str] = []
+    for line in paragraph.split("\n"):
+        if lines and not _NAMED.match(line):
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line.strip())
+    return lines
 
 
 def status(console: Console, said: Mapping[str, Any]) -> None:

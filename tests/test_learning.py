@@ -119,12 +119,23 @@ def test_an_id_that_a_built_in_profile_finds_needs_no_other(record):
 
 def test_nothing_that_comes_back_is_said_and_what_is_within_is_shown(record):
     reply = envelope("", f"<c:r><c:url>http://h/?s={ID}</c:url></c:r>")
-    files = {"a": http("HTTP/1.1 200 OK", reply), "b": http(f"POST /?s={ID} HTTP/1.1", envelope())}
-    said = record(files)
+    asked = http(f"POST /shop?s={ID} HTTP/1.1", envelope())
+    said = record({"a": http("HTTP/1.1 200 OK", reply), "b": asked})
     assert not said.useful
     assert said.notes[0] == "no value of a response comes back in a request after it"
     assert "query:s" in said.notes[1]
     assert "Body/c:r/c:url" in said.notes[1]
+
+
+def test_a_subscription_that_only_its_address_tells_is_known(record):
+    nt, wsa = "http://docs.oasis-open.org/wsn/b-2", "http://www.w3.org/2005/08/addressing"
+    reference = f'<a:Address xmlns:a="{wsa}">http://n:9/sub/{ID}</a:Address>'
+    issued = f"<n:SubscriptionReference>{reference}</n:SubscriptionReference>"
+    reply = envelope("", f'<n:SubscribeResponse xmlns:n="{nt}">{issued}</n:SubscribeResponse>')
+    asked = http(f"POST /sub/{ID} HTTP/1.1", envelope())
+    said = record({"a": http("HTTP/1.1 200 OK", reply), "b": asked})
+    assert said.useful
+    assert "ws-notification" in said.guesses[0].found_by
 
 
 def test_a_poor_guess_is_listed_and_gets_a_profile_only_when_picked(record):

@@ -32,6 +32,12 @@ def test_a_profile_is_told_with_all_its_locations(name):
             assert location.text in text
 
 
+def test_where_ids_are_issued_carried_and_ended_begins_a_line_each():
+    lines = printed(show.profile, catalogue()["siebel"], "off", width=200).splitlines()
+    named = [line.partition(":")[0] for line in lines if ": " in line[:20]]
+    assert named == ["default", "Who speaks it", "Issued", "Carried", "Ended", "Sources"]
+
+
 BACKEND = {
     "pool": "p", "name": "b1", "url": "http://127.0.0.1:9001", "admin": "drain", "up": False,
     "available": False, "inflight": 3, "waiting": 2, "maxconn": 10, "weight": 1,

@@ -19,7 +19,7 @@ from typing import Literal
 
 from soapgate.core.explained import Message
 from soapgate.core.ns import PREFIXES
-from soapgate.core.sightings import Prefixes, Sighting, sightings
+from soapgate.core.sightings import TARGET, Prefixes, Sighting, sightings
 
 LONGEST = 4096  # characters; a longer text is no id ([limits] id)
 WORTH = 3  # a candidate with less is listed, and no profile is written for it unasked
@@ -80,7 +80,7 @@ _NAMES = tuple(
         (1, "id$ key$ ref$"),
     )
 )
-_PARTS = {"Header": 2, "cookie": 2, "param": 1, "query": 1, "http": 1, "Body": 0}
+_PARTS = {"Header": 2, "cookie": 2, "param": 1, "query": 1, "http": 1, "url": 1, "Body": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,8 @@ def _candidate(
         own = requests if conversation[at].kind == "request" else responses
         own |= {one.location: one for one in sighted}
         carried += own is requests
+    if origin == "client" and set(requests) == {TARGET}:
+        return None  # where the service is: it was asked there before it said so
     asked = sum(message.kind == "request" for message in conversation[first:])
     if carried < (1 if origin == "server" else 2):
         return None
@@ -170,7 +172,11 @@ def insides(conversation: Sequence[Message], prefixes: Prefixes) -> list[Inside]
     found: dict[Inside, None] = {}
     texts: list[Sighting] = []
     for message in conversation:
-        sighted = [one for one in sightings(message, prefixes) if not is_dull(one.value)][:LISTED]
+        sighted = [
+            one
+            for one in sightings(message, prefixes)
+            if not one.is_target and not is_dull(one.value)  # what is in one is told by itself
+        ][:LISTED]
         if message.kind == "response":
             texts = [*sighted, *texts][: 4 * LISTED]
             continue

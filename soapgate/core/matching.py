@@ -9,12 +9,14 @@ The one rule: a value is what the sender wrote as *the content of that place* - 
 text, or the text of an element that has no child elements, trimmed. An element with child
 elements has no text of its own ("" = absent); it can mark an end, but is no id. Comments and
 processing instructions are neither names nor text. An empty element that refers to another
-(SOAP encoding, as Axis 1 writes it) gives a `Reference`; the caller follows it.
+(SOAP encoding, as Axis 1 writes it) gives a `Reference`, at the end of a path or where a step
+finds nothing further; the caller follows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lxml import etree
 
@@ -30,10 +32,18 @@ FAULT_TAGS = frozenset((f"{{{SOAP11}}}Fault", f"{{{SOAP12}}}Fault"))
 
 
 class Reference(str):
-    """In place of a text: the id of the element of the same envelope that holds it
-    (SOAP 1.1 5.4.1 `href="#id"`, SOAP 1.2 part 2 3.1.5 `enc:ref`)."""
+    """In place of a value: the id of the element of the same envelope that holds it
+    (SOAP 1.1 5.4.1 `href="#id"`, SOAP 1.2 part 2 3.1.5 `enc:ref`). `rest` reads what the path
+    says of steps below that element; None if the element itself is meant."""
 
-    __slots__ = ()
+    __slots__ = ("rest",)
+
+    def __new__(cls, anchor: str, rest: Values | None = None) -> Reference:
+        made = super().__new__(cls, anchor)
+        made.rest = rest
+        return made
+
+    rest: Values | None
 
 
 def compile_path(path: Path, *, named: bool = False) -> Values:
@@ -47,16 +57,28 @@ def compile_path(path: Path, *, named: bool = False) -> Values:
     leaf = _leaf(path, named)
     if not walks:  # the commonest: the block itself
         return lambda block: leaf([block])
-    if len(walks) == 1:
-        (only,) = walks
-        return lambda block: leaf(only([block]))
+    readers: list[Values] = []
+    readers += [_reader(walks, at, leaf, readers) for at in range(len(walks))]
+    return readers[0]
+
+
+def _reader(
+    walks: Sequence[_Walk], at: int, leaf: Callable[[Elements], list[str]], all_: Sequence[Values]
+) -> Values:
+    """The function that walks from step `at` on. `all_` are those of every step: what stands
+    elsewhere is read by the one of the step that was not found here."""
 
     def values(block: etree._Element) -> list[str]:
         elements = [block]
-        for walk in walks:
-            elements = walk(elements)
-            if not elements:
-                return []
+        for number in range(at, len(walks)):
+            further = walks[number](elements)
+            if not further:
+                return [
+                    Reference(anchor, all_[number])
+                    for element in elements
+                    if not len(element) and (anchor := _anchor(element))
+                ]
+            elements = further
         return leaf(elements)
 
     return values
@@ -81,16 +103,45 @@ def text_of(element: etree._Element) -> str:
     return text.strip() if text else ""
 
 
-def referenced(inside: etree._Element) -> dict[str, str]:
-    """The texts that references may mean, by id: those of the children of Header and Body, as
-    far as the envelope around `inside` was parsed. The first of one id counts."""
-    texts: dict[str, str] = {}
+def anchors(inside: etree._Element) -> dict[str, etree._Element]:
+    """The elements that references may mean, by id: the children of Header and Body, as far as
+    the envelope around `inside` was parsed. The first of one id counts."""
+    found: dict[str, etree._Element] = {}
     for part in inside.getroottree().getroot():
         for element in part:
             for name in ("id", f"{{{SOAP12_ENCODING}}}id"):
                 if (anchor := element.get(name)) is not None:
-                    texts.setdefault(str(anchor), text_of(element))
-    return texts
+                    found.setdefault(str(anchor), element)
+    return found
+
+
+def followed(
+    references: Iterable[Reference],
+    among: Mapping[str, etree._Element],
+    seen: set[tuple[str, Values | None]],
+) -> tuple[list[str], bool]:
+    """The values that references of one path mean, and whether each element they lead to is among
+    these. What is in `seen` is not read again, and all that is read is put there: circles end, and
+    no message makes more work than its elements times the steps of the path."""
+    values: list[str] = []
+    complete = True
+    waiting = deque(references)
+    while waiting:
+        reference = waiting.popleft()
+        if (reference, reference.rest) in seen:
+            continue
+        seen.add((reference, reference.rest))
+        element = among.get(reference)
+        if element is None:
+            complete = False
+            continue
+        read = reference.rest or _leaf_text
+        for value in read(element):
+            if type(value) is Reference:
+                waiting.append(value)
+            else:
+                values.append(value)
+    return values, complete
 
 
 def fault_code_names(fault: etree._Element) -> list[str]:
@@ -264,10 +315,19 @@ def _leaf(path: Path, named: bool) -> Callable[[Elements], list[str]]:
     return lambda elements: [text_of(e) or (_reference(e) if e.keys() else "") for e in elements]
 
 
+def _leaf_text(element: etree._Element) -> list[str]:
+    return [text_of(element) or _reference(element)]
+
+
 def _reference(element: etree._Element) -> str:
+    anchor = _anchor(element)
+    return Reference(anchor) if anchor else ""
+
+
+def _anchor(element: etree._Element) -> str:
+    """The id of the element that is meant instead of this one, or ""."""
     href = element.get("href", "")
-    target = href[1:] if href[:1] == "#" else element.get(f"{{{SOAP12_ENCODING}}}ref", "")
-    return Reference(target) if target else ""
+    return href[1:] if href[:1] == "#" else element.get(f"{{{SOAP12_ENCODING}}}ref", "")
 
 
 def _named(element: etree._Element) -> str:

@@ -10,7 +10,7 @@ of all locations over every message was dropped: it grows with the catalogue, th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -23,10 +23,11 @@ from soapgate.core.matching import (
     FAULT_TAGS,
     Reference,
     Values,
+    anchors,
     compile_path,
     fault_code_names,
     first_test,
-    referenced,
+    followed,
     text_of,
 )
 from soapgate.core.naming import IdKind
@@ -73,7 +74,7 @@ class HttpFacts:
     client_connection: str = ""
 
 
-References = list[tuple[Probe, str]]
+References = list[tuple[Probe, Sequence[Reference]]]
 
 
 class Plan:
@@ -95,7 +96,7 @@ class Plan:
         self.dated = any(p.expires for p in profiles)  # whether a response may say when ids expire
         self.request = RequestWatch([*probes_of(profiles, "request"), *sent], limits, guards)
         self.response = ResponseWatch(list(probes_of(profiles, "response")), limits, guards)
-        self._learns_targets = self.request.looks_at_target
+        self._common = frozenset(_common(profiles))
 
     @property
     def looks_into_xml(self) -> bool:
@@ -105,15 +106,28 @@ class Plan:
     def issued(self, found: Sequence[Found], asked: Sequence[Found]) -> list[Found]:
         """What a response, in which `found` was found, has issued; `asked` are the finds of its
         request. A server that answers with the very target it was asked at, its common address,
-        has issued no id by that."""
+        or with a block of any name that the request had (the ResourceURI of WS-Management is a
+        reference parameter of each of its references), has issued no id by that."""
         learned = []
         for one in found:  # a loop: a comprehension is a call more
             if one.use == "learn":
                 learned.append(one)
-        if not self._learns_targets:
+        if not (learned and self._common):
             return learned
-        own = {(one.profile, one.id) for one in asked if one.location == URL_TARGET}
+        own = {
+            (one.profile, one.id) for one in asked if (one.profile, one.location) in self._common
+        }
         return [one for one in learned if (one.profile, one.id) not in own]
+
+
+def _common(profiles: Sequence[Profile]) -> Iterator[tuple[str, str]]:
+    """(profile, location) of what any request may have without being of a session."""
+    for profile in profiles:
+        for location in profile.lookup:
+            words = location.transforms if isinstance(location, SoapPath) else ()
+            named = profile.named or (bool(words) and words[0].name == "named")
+            if named or location.text == URL_TARGET:
+                yield profile.name, location.text
 
 
 class _Blocks:
@@ -242,7 +256,7 @@ class _Watch:
         if references:
             inside = header if header is not None else body_child
             assert inside is not None
-            if not self._follow(references, referenced(inside), hits):
+            if not self._follow(references, anchors(inside), hits):
                 raise NeedsBody(_ordered(self._settled(hits, header, body_child, action)))
         if self._settles and hits:
             hits = self._settled(hits, header, body_child, action)
@@ -275,18 +289,26 @@ class _Watch:
         for probe, values in probes:
             found = values(block)
             if found:
-                references += [(probe, v) for v in found if type(v) is Reference]
+                elsewhere = [v for v in found if type(v) is Reference]
+                if elsewhere and (not probe.marker or elsewhere[0].rest is not None):
+                    references.append((probe, elsewhere))
+                    if probe.marker:  # its place is not there yet; one that is needs no text
+                        continue
                 self._take(probe, found, hits)
 
-    def _follow(self, references: References, texts: Mapping[str, str], hits: Hits) -> bool:
+    def _follow(
+        self, references: References, among: Mapping[str, etree._Element], hits: Hits
+    ) -> bool:
         """Whether all of them lead somewhere."""
-        missing = False
-        for probe, target in references:
-            if target in texts:
-                self._take(probe, (texts[target],), hits)
-            elif not probe.marker:
-                missing = True
-        return not missing
+        seen: dict[str, set[tuple[str, Values | None]]] = {}
+        whole = True
+        for probe, some in references:
+            key = f"{probe.profile} {probe.use} {probe.text}"
+            values, complete = followed(some, among, seen.setdefault(key, set()))
+            if values:
+                self._take(probe, values, hits)
+            whole = whole and complete
+        return whole
 
     def _take(self, probe: Probe, values: Iterable[str], hits: Hits) -> None:
         if probe.marker:
@@ -347,7 +369,6 @@ class RequestWatch(_Watch):
         self._query = by_name(ours, "query")
         self._target = by_name(ours, "url").get("target", ())
         self._client = by_name(ours, "client")
-        self.looks_at_target = bool(self._target)
         # whether the finds of `http` depend on more than the head
         self.looks_at_client = bool(self._client)
 

@@ -20,7 +20,7 @@ from soapgate.core.ns import PREFIXES
 from soapgate.core.profiles import HttpFacts, Plan, Profile, read_profile
 from soapgate.core.scanner import Found, ScanLimits
 from soapgate.core.sight import scanned
-from soapgate.core.sightings import Prefixes, Sighting
+from soapgate.core.sightings import TARGET, Prefixes, Sighting
 
 PLACES = 4  # locations of one use in a profile; where an id stands more often, the surest count
 
@@ -146,8 +146,13 @@ def _toml(name: str, uses: Mapping[str, Sequence[str]], prefixes: Prefixes) -> s
         lines += ["[namespaces]", *(f"{_key(p)} = {_text(uri)}" for p, uri in declared.items()), ""]
     lines.append(f"[profile.{_key(name)}]")
     width = max(map(len, uses))
+    targets = any(TARGET in places for places in uses.values())
+    if targets:
+        width = max(width, len("unknown"))
     for use, places in uses.items():
         lines.append(f"{use:{width}} = [{', '.join(map(_text, places))}]")
+    if targets:
+        lines.append('unknown = "balance"')  # every request has a target
     return "\n".join(lines) + "\n"
 
 

@@ -32,6 +32,7 @@ LIMITS = ScanLimits(
     header_bytes=4 * 1024 * 1024, body_bytes=16 * 1024 * 1024, depth=200, attributes=1000
 )
 PLACES = 5000  # values of one message that are looked at; a list of goods may have millions
+TARGET = "url:target"
 LIKES = 200  # elements of one name beside each other that are told apart
 
 # RFC 9110, RFC 7230 and what stacks send with every message: fields that carry no session
@@ -52,7 +53,7 @@ _PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A value at a place. `part`: Header, Body, cookie, http, param or query; `name` the last
+    """A value at a place. `part`: Header, Body, cookie, http, param, query or url; `name` the last
     name of the place, `several` whether its location finds other values in this message too."""
 
     location: str
@@ -60,6 +61,11 @@ class Sighting:
     name: str
     value: str
     several: bool
+
+    @property
+    def is_target(self) -> bool:
+        """Whether it is the path and query of an address, or of the request."""
+        return self.location == TARGET or self.location.endswith(" | target")
 
 
 class Prefixes:
@@ -128,6 +134,7 @@ def _of_head(message: Message) -> Iterator[_Raw]:
             for name, value in found:
                 if not any(char in name for char in "&;/?=# "):
                     yield f"{kind}:{name}", kind, name, value, ""
+        yield TARGET, "url", "target", carriers.target(message.target), ""
     usual = _USUAL_FIELDS.split()
     for raw, values in fields.items():
         name = raw.decode("latin-1")
@@ -155,6 +162,10 @@ def _of_envelope(message: Message, prefixes: Prefixes) -> Iterator[_Raw]:
                 at = f"/@{_name(name, element, prefixes)}" if name is not None else ""
                 last = etree.QName(element.tag if name is None else name).localname
                 yield plain + at, part, last, value, apart + at
+                if part == "Body" and message.kind == "response":
+                    # where to go on: an address may be all that tells a resource (ONVIF, CXF)
+                    target = carriers.target_of_address(value)
+                    yield f"{plain}{at} | target", part, "target", target, f"{apart}{at} | target"
                 left -= 1
                 if not left:
                     return

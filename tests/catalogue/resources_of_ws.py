@@ -60,6 +60,26 @@ def token(version, identifier):
     )
 
 
+def renewed(version, target):
+    """A token that is renewed by a message which is not secured with it."""
+    tr = f"tr{version}"
+    issued = (
+        f"<{tr}:RequestSecurityTokenResponse><{tr}:RequestedSecurityToken>"
+        f"{token(version, 'urn:t')}</{tr}:RequestedSecurityToken>"
+        f"</{tr}:RequestSecurityTokenResponse>"
+    )
+    asked = (
+        f"<{tr}:RequestSecurityToken><{tr}:RenewTarget>{target}</{tr}:RenewTarget>"
+        f"</{tr}:RequestSecurityToken>"
+    )
+    return [
+        rs("", issued, "learn urn:t"),
+        rq("", asked, "lookup urn:t", action=f"{NAMESPACES[tr]}/RST/SCT/Renew"),
+        rs("", issued, "learn urn:t"),
+        rq(f"<sse:Security>{token(version, 'urn:t')}</sse:Security>", "<x:op/>", "lookup urn:t"),
+    ]
+
+
 def negotiated(version, collection):
     """Two legs tied by the client's @Context, the use of the token, its end by reference."""
     tr, answer = f"tr{version}", f"tr{version}:RequestSecurityTokenResponse"
@@ -262,6 +282,11 @@ CONVERSATIONS = {
     "ws-secureconversation, 2004/04 in two legs": negotiated("04", collection=False),
     "ws-secureconversation, 2005/02 in two legs": negotiated("05", collection=False),
     "ws-secureconversation, 1.3 in two legs": negotiated("13", collection=True),
+    "ws-secureconversation, a Renew that names its token": renewed("05", token("05", "urn:t")),
+    "ws-secureconversation, a Renew by reference": renewed(
+        "13",
+        '<sse:SecurityTokenReference><sse:Reference URI="urn:t"/></sse:SecurityTokenReference>',
+    ),
     "ws-secureconversation, a Cancel by reference": [
         rs(
             "",

@@ -24,7 +24,7 @@ def fields(named):
     }
 
 
-def request(header="", body="<c:a/>", *, target=b"/cart", action="", **named):
+def request(header="", body="<c:a/>", *, target=b"/", action="", **named):
     return Message("request", envelope(header, body), action, target, 0, fields(named))
 
 

@@ -105,7 +105,7 @@ def test_message_ids_rank_below_zero():
 
 def test_a_value_within_a_longer_text_is_noted_with_its_places():
     reply = response("", f"<c:r><c:address>http://h/c;jsessionid={ID}</c:address></c:r>")
-    call = request(target=f"/c;jsessionid={ID}".encode())
+    call = request(target=f"/other;jsessionid={ID}".encode())
     assert ranked(reply, call) == []
     assert insides([reply, call], Prefixes()) == [Inside("Body/c:r/c:address", "param:jsessionid")]
 

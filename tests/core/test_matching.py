@@ -9,10 +9,11 @@ from soapgate.core.locations import parse
 from soapgate.core.matching import (
     SOAP12_ENCODING,
     Reference,
+    anchors,
     compile_path,
     fault_code_names,
     first_test,
-    referenced,
+    followed,
     text_of,
 )
 from soapgate.core.ns import SOAP11, SOAP12
@@ -209,7 +210,47 @@ def test_references_mean_children_of_header_and_body_and_the_first_of_an_id():
         f'<e xmlns:n="{SOAP12_ENCODING}"><h><a id="1">x</a></h>'
         '<b><c/><m id="1">y</m><!-- c --><m n:id="2"> z </m><m><d id="3">deep</d></m></b></e>'
     )
-    assert referenced(tree[1][0]) == {"1": "x", "2": "z"}
+    assert {key: text_of(each) for key, each in anchors(tree[1][0]).items()} == {"1": "x", "2": "z"}
+
+
+def read_on(location, elements):
+    """What a location finds from the first of some elements on, with the others to refer to."""
+    tree = etree.fromstring(f"<e><b>{elements}</b></e>")
+    found = compile_path(parse(location, NAMESPACES))(tree[0][0])
+    assert all(type(one) is Reference for one in found)
+    return followed(found, anchors(tree[0][0]), set())
+
+
+def test_a_struct_that_stands_elsewhere_is_read_on_there():
+    bean = '<m id="1"><i>7</i><k href="#2"/></m><m id="2"><deep><i>8</i></deep></m><m id="3">9</m>'
+    assert read_on("Body/r/i", f'<r href="#1"/>{bean}') == (["7"], True)
+    assert read_on("Body/r/return/i", f'<r><return href="#1"/></r>{bean}') == (["7"], True)
+    assert read_on("Body/r/k/deep/i", f'<r href="#1"/>{bean}') == (["8"], True)
+    assert read_on("Body/r/return/j", f'<r><return href="#1"/></r>{bean}') == ([], True)
+    assert read_on("Body/r/return/@a", '<r href="#1"/><m id="1"><return a="5"/></m>') == (
+        ["5"],
+        True,
+    )
+    assert read_on("Body/r/i", f'<r href="#9"/>{bean}') == ([], False)
+
+
+def test_a_reference_may_lead_to_a_reference_and_a_circle_ends():
+    chain = '<m id="1"><i href="#2"/></m><m id="2" href="#3"/><m id="3">9</m>'
+    assert read_on("Body/r/i", f'<r href="#1"/>{chain}') == (["9"], True)
+    assert read_on("Body/r/i", '<r href="#1"/><m id="1" href="#2"/><m id="2" href="#1"/>') == (
+        [],
+        True,
+    )
+
+
+def test_references_that_fan_out_are_read_once_each():
+    count = 60
+    every = "".join(f'<a href="#{n}"/>' for n in range(count))
+    fan = "".join(f'<m id="{n}">{every}</m>' for n in range(count))
+    values, complete = read_on("Body/r" + "/a" * 9, f'<r href="#0"/>{fan}')
+    assert complete
+    assert not any(values)
+    assert len(values) <= 9 * count
 
 
 @pytest.mark.parametrize(

@@ -330,6 +330,30 @@ def test_a_reference_is_followed_into_the_rest_of_the_body():
     assert [one.id for one in watch.find(header, None)] == ["7", "1"]
 
 
+BEAN = (
+    f'<s:Envelope xmlns:s="{SOAP11}" xmlns:x="urn:x"><s:Header>{{}}</s:Header><s:Body>'
+    '<x:loginResponse><return href="#id0"/></x:loginResponse><m id="id1"><id>5</id></m>'
+    '<m id="id0"><user>u</user><id href="#id2"/></m><m id="id2">7</m></s:Body></s:Envelope>'
+)
+
+
+def test_a_struct_that_stands_elsewhere_is_followed_by_the_steps_below_it():
+    made = plan(
+        p={
+            "lookup": ["Header/x:s/id"],
+            "learn": ["Body/x:loginResponse/return/id", "Body/x:loginResponse/return/other"],
+            "end": ["Body/x:loginResponse/return/user", "Body/x:loginResponse/return/gone"],
+        }
+    )
+    scanned = scan(BEAN.format("").encode(), made.response, ScanLimits())
+    assert [(one.use, one.id) for one in scanned.found] == [("learn", "7"), ("end", "")]
+    assert [one.location for one in scanned.found if one.use == "end"] == [
+        "Body/x:loginResponse/return/user"
+    ]
+    request = BEAN.format('<x:s href="#id1"/>')
+    assert [one.id for one in scan(request.encode(), made.request, ScanLimits()).found][:1] == ["5"]
+
+
 def test_a_reference_to_what_is_not_read_yet_asks_for_the_body_and_keeps_what_was_found():
     watch = plan(p={"lookup": ["Header/x:s", "Header/x:a"]}).request
     header, _ = envelope('<x:s href="#id0"/><x:a>1</x:a>')

@@ -230,6 +230,25 @@ def test_a_response_that_shows_the_requests_own_target_issues_nothing():
     assert [one.id for one in made.issued(learned, asked)] == ["/p/7"]
 
 
+@pytest.mark.parametrize("how", ["word of the location", "word of the profile"])
+def test_a_block_of_any_name_that_the_request_had_is_issued_by_no_response(how):
+    words = {"value": "named"} if how == "word of the profile" else {}
+    place = "Header/*" if words else "Header/* | named"
+    made = plan(p={"lookup": [place], "learn": [f"Body/x:r/{place[7:]}"], **words})
+    header, body = envelope("<x:Kind>k</x:Kind>", "<x:r><x:Kind>k</x:Kind><x:Id>7</x:Id></x:r>")
+    learned = made.response.find(None, body)
+    assert [one.id for one in learned] == ["{urn:x}Kind=k", "{urn:x}Id=7"]
+    issued = made.issued(learned, made.request.find(header, None))
+    assert [one.id for one in issued] == ["{urn:x}Id=7"]
+
+
+def test_a_block_of_a_known_name_is_issued_by_a_response_that_repeats_it():
+    made = plan(p={"lookup": ["Header/x:i"], "learn": ["Body/x:r/x:i"]})
+    header, body = envelope("<x:i>7</x:i>", "<x:r><x:i>7</x:i></x:r>")
+    learned = made.response.find(None, body)
+    assert made.issued(learned, made.request.find(header, None)) == learned
+
+
 def test_a_probe_of_a_deleted_cookie_marks_an_end():
     profile = read_profile("p", {"bind": ["cookie:a"], "learn": ["cookie:a | lower"]}, {})
     (probe,) = probes_of([profile], "response")

@@ -53,6 +53,23 @@ def test_known_prefixes_are_not_declared_again():
     assert "Header/wsrm:Sequence/wsrm:Identifier" in said.toml
 
 
+def test_an_address_that_is_asked_next_is_an_id_by_its_target():
+    made = response("", f"<c:opened><c:at>http://10.1.1.7:8080/sub/{ID}?Idx=7</c:at></c:opened>")
+    use = request(target=f"/sub/{ID}?Idx=7".encode())
+    said = proposed(request(target=b"/sub"), made, use, use)
+    assert said.toml == (
+        '[namespaces]\nc = "urn:example:cart"\n\n[profile.session]\n'
+        'lookup  = ["url:target"]\nlearn   = ["Body/c:opened/c:at | target"]\nunknown = "balance"\n'
+    )
+    assert (said.profile.unknown, said.found_in) == ("balance", (1, 2))
+
+
+def test_the_address_of_the_service_itself_is_no_id():
+    made = response("", "<c:opened><c:at>http://10.1.1.7:8080/cart-number-77</c:at></c:opened>")
+    use = request(target=b"/cart-number-77")
+    assert candidates([use, made, use, use], Prefixes()) == []
+
+
 def test_cookies_and_fields_are_written_too():
     said = proposed(response(set_cookie=f"SID={ID}; Path=/"), request(cookie=f"SID={ID}"))
     assert said.toml == '[profile.session]\nlookup = ["cookie:SID"]\nlearn  = ["cookie:SID"]\n'

@@ -53,6 +53,7 @@ def test_each_place_of_a_request_has_its_location():
         "cookie:b": ["11"],
         "param:p": ["8"],
         "query:q": ["9"],
+        "url:target": ["/cart;p=8?q=9"],
         "http:x-token": ["12"],
         "Header/c:S/@id": ["1"],
         "Header/c:S/@c:q": ["2"],
@@ -68,6 +69,13 @@ def test_every_location_finds_its_value_again():
     prefixes = Prefixes()
     for location, values in places(RICH, prefixes).items():
         assert found_again(RICH, location, prefixes) == values
+
+
+def test_an_address_in_a_response_is_told_by_its_target_too():
+    message = response("", "<c:r><c:at>http://h:9/sub/7?a=b</c:at><c:to>http://h/</c:to></c:r>")
+    assert places(message)["Body/c:r/c:at | target"] == ["/sub/7?a=b"]
+    assert "Body/c:r/c:to | target" not in places(message)
+    assert "Body/c:r/c:at | target" not in places(request("", "<c:r><c:at>http://h/a</c:at></c:r>"))
 
 
 def test_a_response_has_cookies_that_it_sets_and_keeps():
