@@ -1,10 +1,11 @@
 """Markup: the beginning of a message as literals and holes, and whether another fits the mould.
 
 A *hole* is a text or an attribute value that may be another one next time; every other byte, from
-the declaration to the end of the Body's start tag, is a literal. What a hole may hold is ASCII that
-cannot begin or end anything in XML 1.0: no `<`, `&` or `]`, in an attribute not its quote and no
-white space but blanks. So behind a hole stands the byte that ends it, `<` or the quote, which no
-hole may hold: where a hole ends is found, not guessed, and to compare takes one pass.
+the declaration to the end of the Body's start tag or of its first child, is a literal. What a hole
+may hold is ASCII that cannot begin or end anything in XML 1.0: no `<`, `&` or `]`, in an attribute
+not its quote and no white space but blanks. So behind a hole stands the byte that ends it, `<` or
+the quote, which no hole may hold: where a hole ends is found, not guessed, and to compare takes one
+pass.
 
 It knows bytes only; what may be a hole, and what follows from a fit, is `soapgate.core.shapes`'s.
 A regular expression of the same was used before: twice as slow, and compiled for each mould.
@@ -94,8 +95,7 @@ class Mould:
                 self._wanted.append(self._gaps[-1])
 
     def fit(self, data: bytes, start: int) -> int:
-        """The end of its Body's start tag, of a message that begins at `start`; -1: it does not
-        fit."""
+        """Where the markup ends, of a message that begins at `start`; -1: it does not fit."""
         if not stands(data, self._first, start):
             return -1
         at = start + len(self._first)
@@ -117,13 +117,16 @@ class Mould:
         return tuple([gap.last for gap in wanted])
 
 
-def split(data: bytes, consulted: Container[str]) -> tuple[list[bytes | Hole], int]:
-    """The message up to the end of its Body's start tag, as literals and holes in turn, a literal
-    first and last; and that end. `data` begins a well-formed message in UTF-8, so tags need no
-    more than to be found. Texts and attributes of the `consulted` local names are no holes.
-    Raises Unfit."""
+def split(
+    data: bytes, consulted: Container[str], *, child: bool = False
+) -> tuple[list[bytes | Hole], int]:
+    """The message up to the end of its Body's start tag, or with `child` to the end of the Body's
+    first child, as literals and holes in turn, a literal first and last; and that end. `data`
+    begins a well-formed message in UTF-8, so tags need no more than to be found. Texts and
+    attributes of the `consulted` local names are no holes. Raises Unfit."""
     segments: list[bytes | Hole] = []
     names: list[str] = []
+    inside = False  # the Body
     declaration = _DECLARATION.match(data)
     at = declaration.end() if declaration else 0
     if declaration:
@@ -137,9 +140,13 @@ def split(data: bytes, consulted: Container[str]) -> tuple[list[bytes | Hole], i
             if name == "Body" and len(names) == 1:
                 if start[3]:
                     raise Unfit
-                return _joined(segments), at
+                inside = True
+                if not child:
+                    return _joined(segments), at
             if not start[3]:
                 names.append(name)
+            elif inside and len(names) == 2:
+                return _joined(segments), at
             continue
         end = _END.match(data, at)
         if end is not None:
@@ -148,6 +155,8 @@ def split(data: bytes, consulted: Container[str]) -> tuple[list[bytes | Hole], i
             names.pop()
             segments.append(end[0])
             at = end.end()
+            if inside and len(names) == 2:
+                return _joined(segments), at
             continue
         text = data[at : data.find(b"<", at)]
         if not text:

@@ -192,11 +192,9 @@ class _Watch:
         ]
         # whether any location is in the envelope
         self.needs_envelope = bool(self._header or self._body or self._faults)
-        # what is done to the ids of the Header, by profile, use and location
+        # what is done to the ids of the envelope, by profile, use and location
         self.finishes: dict[tuple[str, str, str], Finish] = {
-            (p.profile, p.use, p.text): p.finish
-            for p in paths
-            if p.finish is not None and p.location.part == "Header"  # type: ignore[union-attr]
+            (p.profile, p.use, p.text): p.finish for p in paths if p.finish is not None
         }
         self.raw: _Watch = self
         if self.finishes:
@@ -208,12 +206,18 @@ class _Watch:
         """Local names of the elements and attributes before the Body's content whose values are
         compared with something; None where any is, or where an id is made of several values
         there. All other values of an envelope can change a find in no other way than as ids."""
-        if self._joins.in_header:
-            return None
+        return None if self._joins.in_header else self._consulted("Header")
+
+    @property
+    def consulted_with_body(self) -> frozenset[str] | None:
+        """The same with those in the Body's first child, unless it is a Fault."""
+        return None if self._joins else self._consulted("Header", "Body")
+
+    def _consulted(self, *parts: str) -> frozenset[str] | None:
         names = {
             name
             for probe in self._probes
-            if isinstance(probe.location, SoapPath) and probe.location.part == "Header"
+            if isinstance(probe.location, SoapPath) and probe.location.part in parts
             for step in probe.location.steps
             for name in step.consulted
         }

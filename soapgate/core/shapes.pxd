@@ -27,11 +27,12 @@ cdef class Shapes:
     cdef public object _consulted, _limits
     cdef public dict _known, _last, _sightings
     cdef public Py_ssize_t _barren, _count, _credit, _header_bytes, _kept
-    @cython.locals(shape=_Shape, end=Py_ssize_t, tag=Py_ssize_t, told=Told)
+    @cython.locals(last=_Shape, shape=_Shape, tag=Py_ssize_t, told=Told)
     cpdef Told tell(self, bytes data, str action, Py_ssize_t start=*)
     @cython.locals(
-        asked=tuple, ids=Ids, key=tuple, look=bytes, stop=Py_ssize_t, values=tuple,
+        asked=tuple, end=Py_ssize_t, ids=Ids, key=tuple, look=bytes, stop=Py_ssize_t,
+        values=tuple,
     )
-    cdef Told _cut(self, _Shape shape, Py_ssize_t end, bytes data, Py_ssize_t start)
+    cdef Told _cut(self, _Shape shape, bytes data, Py_ssize_t start)
     cdef Ids _ids(self, _Shape shape, tuple values)
     cdef object _remember(self, _Shape shape, tuple key, Ids ids)

@@ -1,7 +1,8 @@
 """Known shapes: repeated traffic has repeated markup, so read its structure once and cut ids after.
 
-A *shape* is the markup of a message up to its Body's first child: every byte of it but some texts
-and attribute values, the *holes*. A message of a known shape is not parsed; its ids are cut out.
+A *shape* is the markup of a message up to its Body's first child, or to the end of that where the
+Watch wants to read it: every byte of it but some texts and attribute values, the *holes*. A message
+of a known shape is not parsed; its ids are cut out.
 
 Why that is sound. A shape is made from a message that the scanner has parsed strictly. Its mould
 (`soapgate.core.markup`) has every other byte literally, namespace declarations included, and lets a
@@ -19,7 +20,8 @@ made from, and dropped unless it says what the scanner said. Whatever does not f
 comment, a CDATA section, letters beyond ASCII, an empty or over-long id) is left to the scanner.
 
 The Body's first child may be any that was looked at before under this shape, by its exact start
-tag, and none that the Watch wants to read.
+tag, and none that the Watch wants to read; in a shape that has it whole it is markup like the rest.
+A Fault is in none: what it says is compared.
 
 Bounded: shapes a Watch, first children a shape; and making one costs a fixed share of the scans
 that were not served, so that a client who varies its markup on purpose gains nothing by it.
@@ -48,9 +50,15 @@ SELDOM = 8  # only for every so many, until one fits: trying costs as well
 PRICE = 32  # scans that earn the making of one shape
 REMEMBERED = 4096  # ids of one Watch that are not made anew: some 600 bytes each
 
+WHOLE = b""  # the look of a shape that has the Body's first child
+
 _VALUES = re.compile(rb"\"[^\"<]*\"|'[^'<]*'|(?<=>)[^<]+")
 _MARK = "soapgate-hole-%d-"
 _MARKED = re.compile(r"soapgate-hole-(\d+)-")
+
+
+class _Wanted(Unfit):
+    """The Watch wants to read the Body's first child."""
 
 
 class _Cut(NamedTuple):
@@ -81,6 +89,10 @@ class ShapedWatch(Watch, Protocol):
     @property
     def consulted(self) -> frozenset[str] | None:
         """Local names of elements and attributes whose values are compared; None: any."""
+
+    @property
+    def consulted_with_body(self) -> frozenset[str] | None:
+        """The same with the Body's first child, if that is no Fault."""
 
     @property
     def raw(self) -> Watch:
@@ -187,22 +199,20 @@ class Shapes:
         if self._barren > BARREN and self._barren % SELDOM:
             self._barren += 1
             return None
-        shape = self._last.get(action)
-        end = shape.mould.fit(data, start) if shape is not None else -1
-        if end < 0:
+        last = self._last.get(action)
+        told = self._cut(last, data, start) if last is not None else None
+        if told is None:
             tag = data.find(b">", data.find(b"nvelope", start)) + 1
             for shape in self._known.get((action, data[start:tag]), ()):
-                end = shape.mould.fit(data, start)
-                if end >= 0:
+                told = self._cut(shape, data, start) if shape is not last else None
+                if told is not None:
                     self._last[action] = shape
                     break
-        if shape is None or end < 0:
-            self._barren += 1
-            return None
+            else:
+                self._barren += 1
+                return None
         self._barren = 0
-        told = self._cut(shape, end, data, start)
-        if told is not None:
-            self.hits += 1
+        self.hits += 1
         return told
 
     def scan(self, data: bytes, action: str) -> Scanned | None:
@@ -228,9 +238,10 @@ class Shapes:
 
     # One message
 
-    def _cut(self, shape: _Shape, end: int, data: bytes, start: int) -> Told | None:
-        """What is told of a message that fits, up to `end`."""
-        if end - start > self._header_bytes:
+    def _cut(self, shape: _Shape, data: bytes, start: int) -> Told | None:
+        """What is told of a message, if it is of this shape."""
+        end = shape.mould.fit(data, start)
+        if end < 0 or end - start > self._header_bytes:
             return None
         look = shape.latest
         if stands(data, look, end):
@@ -292,22 +303,38 @@ class Shapes:
         return seen >= SIGHTINGS
 
     def _make(self, data: bytes, action: str, scanned: Scanned) -> None:
-        consulted = self._consulted
-        assert consulted is not None
-        segments, end = split(data, consulted)
+        assert self._consulted is not None
+        segments, end = split(data, self._consulted)
         stop = data.find(b">", end) + 1
         if not stop:
             raise Unfit
+        try:
+            self._add(segments, data[end:stop], data, action, scanned)
+        except _Wanted:
+            consulted = self.watch.consulted_with_body
+            if consulted is None or scanned.fault:
+                raise Unfit from None
+            segments, _ = split(data, consulted, child=True)
+            self._add(segments, WHOLE, data, action, scanned)
+
+    def _add(
+        self,
+        segments: list[bytes | Hole],
+        look: bytes,
+        data: bytes,
+        action: str,
+        scanned: Scanned,
+    ) -> None:
+        """A shape of these segments, or another look of the one there is."""
         tag = data.find(b">", data.find(b"nvelope")) + 1
         key = (action, data[:tag])
         siblings = self._known.setdefault(key, [])
         shape = next((one for one in siblings if one.segments == literals(segments)), None)
         if shape is not None:
-            self._look(shape, segments, data[end:stop], action)
+            self._look(shape, segments, look, action)
             return
-        shape = self._shape(segments, data[end:stop], action)
-        end = shape.mould.fit(data, 0)
-        told = self._cut(shape, end, data, 0) if end >= 0 else None
+        shape = self._shape(segments, look, action)
+        told = self._cut(shape, data, 0)
         if told is None or told.scanned._replace(read=0) != scanned._replace(read=0):
             raise Unfit
         if self._count >= SHAPES:  # perhaps somebody filled it up on purpose: start afresh
@@ -335,7 +362,9 @@ class Shapes:
             scanned = Scanner(watched, self._limits, action=action).feed(b"".join([*parts, look]))
         except Failure:
             raise Unfit from None
-        if scanned is None or watched.wanted or scanned.fault is None or scanned.detail:
+        if watched.wanted and look is not WHOLE:
+            raise _Wanted
+        if scanned is None or scanned.fault is None or scanned.detail:
             raise Unfit
         return scanned
 

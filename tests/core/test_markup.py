@@ -60,6 +60,18 @@ def test_literals_and_holes_take_turns() -> None:
     assert [isinstance(one, Hole) for one in segments] == [n % 2 == 1 for n in range(9)]
 
 
+def test_the_first_child_of_the_body_is_split_like_what_stands_before_it() -> None:
+    data = MESSAGE.replace(b"<s:add/>", b"<s:add n='1'><s:id>a</s:id><s:x/></s:add><s:more/>")
+    segments, end = split(data, (), child=True)
+    assert end == data.index(b"<s:more/>")
+    assert values(segments)[-2:] == [b"1", b"a"]
+    empty, end = split(MESSAGE, (), child=True)
+    assert end == END + len(b"<s:add/>")
+    assert values(empty) == values(split(MESSAGE, ())[0])
+    with pytest.raises(Unfit):
+        split(MESSAGE.replace(b"<s:add/>", b""), (), child=True)
+
+
 def test_what_is_consulted_is_no_hole() -> None:
     assert values(split(MESSAGE, {"Id", "kind"})[0]) == [b"1", b"urn:x"]
 
