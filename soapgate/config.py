@@ -309,6 +309,7 @@ class ServiceConfig(Table):
     affinity_cookie: Annotated[str, BeforeValidator(_cookie)] | None = None
     idempotent: Words = ()
     fast_infoset: Literal["hide", "pass"] = "hide"
+    jroute: bool = False
     explain_header: bool = False
     rewrite_addresses: bool = False
     public_address: Annotated[str, BeforeValidator(_public)] = "host"

@@ -214,6 +214,7 @@ class Serving:
             callbacks=callbacks_of(self._config, name, plans, pools, *pinning),
             cookie=cookie_of(self._config, name, self._store.secret),
             explain=config.explain_header,
+            jroute=config.jroute,
             fast=self._config.gateway.fast_path,
             addresses=Addresses(
                 name, pool, self.metrics,

@@ -274,6 +274,10 @@ BAD = {
         '[service.s] backend_addresses[0] = "http://node1/shop": allowed are http://HOST[:PORT]'
         " and https://HOST[:PORT], without user, path and query",
     ),
+    "a route that is named": (
+        '[service.s]\njroute = "n1"\n',
+        '[service.s] jroute = "n1": allowed are true, false',
+    ),
     "an explaining header": (
         '[service.s]\nexplain_header = "yes"\n',
         '[service.s] explain_header = "yes": allowed are true, false',

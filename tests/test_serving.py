@@ -77,6 +77,18 @@ def test_a_look_lets_in_who_waits(build: Callable[..., House]) -> None:
     assert client.heard() == ok("s-1")
 
 
+@pytest.mark.parametrize("said", [True, False])
+def test_backends_hear_where_a_request_was_sent_if_the_file_says_so(
+    build: Callable[..., House], said: bool
+) -> None:
+    text = FILE.replace('sessions = ["shop"]', f'sessions = ["shop"]\njroute = {str(said).lower()}')
+    house = build(text).start()
+    house.client().says(post())
+    heard = house.backend().heard()
+    assert heard.startswith(b"POST ")
+    assert (b"\r\nproxy-jroute: b1\r\n" in heard) is said
+
+
 def test_one_process_is_its_own_worker(house: House) -> None:
     client = house.client()
     house.serve(client, post(), ok())

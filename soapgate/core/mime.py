@@ -32,7 +32,7 @@ from typing import Literal, NamedTuple, NoReturn
 
 from soapgate.core.encodings import Limited, NotSoap
 from soapgate.core.errors import Failure, Reason
-from soapgate.core.transfer_encodings import Transfer, open_transfer
+from soapgate.core.transfer_encodings import AsItIs, Transfer, open_transfer
 
 HEAD_BYTES = 16 * 1024  # of one part's head; mime4j takes 10,000, nobody sends 1,000
 PARTS = 100  # up to the root; CXF takes 50 in all
@@ -91,23 +91,36 @@ def related(content_type: bytes) -> Related | None:
     return Related(boundary.encode("ascii"), _bare(said.get("start", "")))
 
 
+class Place(NamedTuple):
+    """Where a part stands: `head` is its head, the empty line included, `begins` the octet of the
+    message that its content begins with. `name`: its Content-ID without brackets, "" for none."""
+
+    head: bytes
+    begins: int
+    name: str
+
+
 class Root:
     """Reads the root part out of one message. `feed` its pieces, then `close`; `content_type` is
-    the root's ("" if it has none) as soon as its head was read, and `ended` says that no more of
-    it will come. All raise NotSoap, Limited, and Failure MALFORMED behind what can be read."""
+    the root's ("" if it has none) as soon as its head was read, `place` where it stands, and
+    `ended` says that no more of it will come. All raise NotSoap, Limited, and Failure MALFORMED
+    behind what can be read."""
 
     __slots__ = (
-        "_at_line", "_delimiter", "_fed", "_first", "_first_head", "_held", "_most", "_parts",
-        "_phase", "_seen", "_start", "_transfer", "content_type", "ended",
+        "_at_line", "_delimiter", "_fed", "_first", "_first_head", "_first_place", "_given",
+        "_held", "_most", "_parts", "_phase", "_seen", "_start", "_transfer", "content_type",
+        "ended", "place",
     )  # fmt: skip
 
     def __init__(self, related: Related, multipart_bytes: int) -> None:
         self.content_type: bytes | None = None
+        self.place: Place | None = None
         self.ended = False
         self._delimiter = b"--" + related.boundary
         self._start = related.start
         self._most = multipart_bytes
         self._fed = 0
+        self._given = 0  # octets of the message up to the end of _held
         self._held = b""
         self._at_line = True  # _held begins a line
         self._seen = 0  # of _held, in a head
@@ -115,7 +128,13 @@ class Root:
         self._phase: Literal["preamble", "head", "skip", "first", "root"] = "preamble"
         self._first = bytearray()  # the first part, while nobody is named by `start`
         self._first_head: dict[bytes, bytes] | None = None
+        self._first_place: Place | None = None
         self._transfer: Transfer | None = None
+
+    @property
+    def as_it_is(self) -> bool:
+        """Whether the root's bytes are the message's: its transfer encoding is none."""
+        return type(self._transfer) is AsItIs
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The pieces of the root, decoded."""
@@ -138,6 +157,7 @@ class Root:
 
     def _read(self, data: bytes, *, ended: bool) -> Iterator[bytes]:
         self._held += data
+        self._given += len(data)
         while not self.ended:
             if self._phase == "head":
                 if not self._read_head():
@@ -168,6 +188,7 @@ class Root:
         if self._transfer is None:
             if self._first_head is None:
                 raise NotSoap("multipart/related without a part")
+            self.place = self._first_place
             yield from self._open(self._first_head).feed(bytes(self._first))
 
     # -- delimiters
@@ -231,11 +252,14 @@ class Root:
         head = _fields(held[: blank.start()])
         self._held = held[blank.end() :]
         self._at_line = True
-        if not self._start or _bare(head.get(b"content-id", b"").decode("latin-1")) == self._start:
+        name = _bare(head.get(b"content-id", b"").decode("latin-1"))
+        if not self._start or name == self._start:
             self._open(head)
+            self.place = Place(held[: blank.end()], self._given - len(self._held), name)
             self._phase = "root"
         elif self._first_head is None:
             self._first_head = head
+            self._first_place = Place(held[: blank.end()], self._given - len(self._held), name)
             self._phase = "first"
         else:
             self._phase = "skip"

@@ -10,7 +10,8 @@ not give its own bytes back is left alone.
 What is signed is left alone too: the parts that an XML Signature refers to, by any attribute that
 has the id (a part too many is no harm), everything for URI="" and for what cannot be told, and
 everything where a signature may hide in encrypted data. So are wsse:Security, ds:Signature and
-xenc:EncryptedData themselves.
+xenc:EncryptedData themselves. A document that is itself a part of a multipart may be referred to
+by its Content-ID, or by its Content-Location.
 
 Addresses are looked for at known places only, those of `PLACES`: a URL in business data is the
 service's own affair. Dropped: replacing the text wherever it stands (it would reach into data and
@@ -111,13 +112,16 @@ class Rewritten(NamedTuple):
     sealed: int
 
 
-def rewrite(body: bytes, content_type: bytes, origins: Origins, origin: bytes) -> Rewritten:
+def rewrite(
+    body: bytes, content_type: bytes, origins: Origins, origin: bytes, part: str | None = None
+) -> Rewritten:
     """A whole document with `origin` (ASCII) wherever a place of it has a backend's. `content_type`
-    is the value of the HTTP field. Raises Untouched."""
+    is the value of the field; `part`: the Content-ID of a document that is a part of a multipart,
+    without brackets, "" for none. Raises Untouched."""
     text, codec = _as_utf8(body, content_type)
     if not origins.suspects(text):
         return Rewritten(body, 0, 0)
-    reading = _Reading(text, origins)
+    reading = _Reading(text, origins, part)
     edits, sealed = reading.edits()
     edits = [(start, end) for start, end in edits if text[start:end] != origin]
     if not edits:
@@ -163,9 +167,10 @@ class _Place(NamedTuple):
 class _Reading:
     """One reading of one document: where its addresses are, and what of it is signed."""
 
-    def __init__(self, data: bytes, origins: Origins) -> None:
+    def __init__(self, data: bytes, origins: Origins, part: str | None) -> None:
         self._data = data
         self._origins = origins
+        self._part = part
         self._open: list[list[str]] = []  # the attributes of the open elements, names and values
         self._closed = 0  # depth inside what is never touched
         self._security = 0  # depth inside wsse:Security
@@ -235,6 +240,9 @@ class _Reading:
                 self._all = True
             else:
                 self._ids |= {uri[1:], unquote(uri[1:])}
+        elif self._part is not None:  # SwA Profile 1.1 section 5.2: cid: names another part
+            other = uri[:4].lower() == "cid:" and unquote(uri[4:]) != self._part
+            self._all = self._all or not other
 
     # In the bytes
 

@@ -41,10 +41,11 @@ _USUAL_FIELDS = """
     connection content-encoding content-language content-length content-location content-type
     content-transfer-encoding content-id cookie cookie2 date etag expect expires forwarded host
     if-modified-since if-none-match keep-alive last-modified location mime-version origin p3p pragma
-    proxy-connection referer server set-cookie set-cookie2 soapaction strict-transport-security te
-    trailer transfer-encoding upgrade upgrade-insecure-requests user-agent vary via warning
-    www-authenticate x-aspnet-version x-content-type-options x-forwarded-for x-forwarded-host
-    x-forwarded-proto x-frame-options x-powered-by x-soapgate x-soapgate-redispatched"""
+    proxy-connection proxy-jroute referer server set-cookie set-cookie2 soapaction
+    strict-transport-security te trailer transfer-encoding upgrade upgrade-insecure-requests
+    user-agent vary via warning www-authenticate x-aspnet-version x-content-type-options
+    x-forwarded-for x-forwarded-host x-forwarded-proto x-frame-options x-powered-by x-soapgate
+    x-soapgate-redispatched"""
 _TELLING = ("name", "key", "type", "kind")  # attributes and children that tell like elements apart
 # What a predicate may show: a name, and nothing that could be an id (four digits are too many).
 _WORD = re.compile(r"(?!(?:\D*\d){4})[A-Za-z_][\w.:-]{0,39}", re.ASCII)

@@ -38,7 +38,8 @@ class Service:
     `hide_fast_infoset`: take it out of Accept where profiles look into XML; `callbacks`: who
     takes the answers to what backends send out by this service; `cookie`: the gateway's own;
     `addresses`: what is done about those of backends in responses; `explain`: responses say what
-    happened to stickiness; `fast`: shapes of messages may be known.
+    happened to stickiness; `jroute`: backends are told which of them a request was sent to;
+    `fast`: shapes of messages may be known.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Service:
     callbacks: tuple[Callbacks, ...] = ()
     cookie: AffinityCookie | None = None
     explain: bool = False
+    jroute: bool = False
     addresses: Addresses | None = None
     fast: bool = True
     request_shapes: Shapes = field(init=False)
@@ -133,6 +135,7 @@ class Asked:
             or self.ends
             or self.less
             or self.explain
+            or self.service.jroute
             or (self.envelope and not self.plain)
             or head.method == b"HEAD"
             or not (head.keep_alive and head.minor)

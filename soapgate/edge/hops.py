@@ -48,6 +48,17 @@ def _accept_less(line: re.Match[bytes]) -> bytes:
 REDISPATCHED = b"X-Soapgate-Redispatched: 1\r\n"
 
 
+def routed_to(backend: str) -> bytes:
+    """The line that names to GlassFish and Metro the instance that a request was sent to.
+
+    They hand the name to the client in a cookie JROUTE, compare that with this line from then on,
+    and take what differs for a session that moved: then it is read from its replica. The name is
+    the sender's own, nobody compares it with anything else. So it must be said from the beginning,
+    and not only of a session that moves, whose cookie would then name nobody.
+    """
+    return b"proxy-jroute: %b\r\n" % backend.encode("ascii")
+
+
 def last_hop(
     request: RequestHead, response: ResponseHead, *, keep: bool
 ) -> tuple[bytes, bool, bool]:

@@ -53,7 +53,8 @@ _NO_BODY = frozenset((204, 304))
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 # The expectation is met here: the gateway asks for the body itself (as nginx does).
 # What we say of moved sessions nobody else may say; what callers say of themselves is for us.
-_NOT_TO_UPSTREAM = HOP_BY_HOP | {b"expect", b"x-soapgate-redispatched", b"x-soapgate-caller"}
+_SAID_BY_US = frozenset((b"x-soapgate-redispatched", b"proxy-jroute"))
+_NOT_TO_UPSTREAM = HOP_BY_HOP | _SAID_BY_US | {b"expect", b"x-soapgate-caller"}
 _CODING_LINE = re.compile(rb"(?i)(?<=\r\n)transfer-encoding:[^\r\n]*\r\n")
 # What Connection must not remove by naming it: framing, and what tells sessions apart.
 _NEVER_NAMED = frozenset(

@@ -28,7 +28,7 @@ from soapgate.edge.desk import Service, asked
 from soapgate.edge.endings import Endings
 from soapgate.edge.flow import Outlet
 from soapgate.edge.framing import CHUNKED, Length
-from soapgate.edge.hops import REDISPATCHED, explained, last_hop
+from soapgate.edge.hops import REDISPATCHED, explained, last_hop, routed_to
 from soapgate.edge.http11 import ResponseHead
 from soapgate.edge.owncookie import claimed, with_cookie
 from soapgate.edge.scanning import Unreadable, empty_ends, scan_body, scan_reply
@@ -220,6 +220,8 @@ class Exchange(Endings):
         ]
         if self._route.kind == "redispatched" and not self._fresh:
             parts.insert(1, REDISPATCHED)
+        if service.jroute:
+            parts.insert(1, routed_to(self._record.backend))
         self._kept = kept = [*self._kept, *flow.take()]
         self._desk.metrics.routed_requests += 1
         if flow.done and head.framing is not CHUNKED:

@@ -3,11 +3,14 @@
 The one rule: a service that does not rewrite pays nothing for it on a request that is pinned, and
 nothing is ever held back for it. A service that does holds the XML documents of its responses, up
 to a limit, because an address may stand at the end (in a WSDL it does) and the length stands at
-the beginning; all other responses stream.
+the beginning; all other responses stream. So does a multipart from the end of its root on, however
+long its attachments are; but a compressed one, all of which would have to be inflated, is held to
+its end like a document, to the same limit.
 
-What cannot be rewritten passes as it came and is counted by a word: `too-long`, `multipart`,
-`encoding` (a charset or a content coding that is not read), `malformed`, `sealed` (signed, or
-perhaps), `no-host` (the client named none that can stand in a URL). Where something was replaced
+What cannot be rewritten passes as it came and is counted by a word: `too-long`, `multipart` (one
+without a root that can be), `encoding` (a charset or a content coding that is not read),
+`malformed`, `sealed` (signed, or perhaps), `no-host` (the client named none that can stand in a
+URL). Where something was replaced
 the document goes on uncompressed: such replies are few, and a client that takes gzip takes that.
 
 Without rewriting, one thing is looked for: the origin of the backend that answers, in the head, in
@@ -25,12 +28,13 @@ from typing import Protocol
 from twisted.logger import Logger
 
 from soapgate.core.addresses import Address, Origins, Public, fields_with
-from soapgate.core.encodings import NotSoap, expect, media, open_coding
+from soapgate.core.encodings import Inflate, NotSoap, expect, media, open_coding
 from soapgate.core.errors import Failure
 from soapgate.core.pool import Member, Pool
-from soapgate.core.rewriting import Untouched, rewrite
+from soapgate.core.rewriting import Rewritten, Untouched, rewrite
+from soapgate.core.rootrewriting import RootPart
 from soapgate.edge.flow import Flow, Whole
-from soapgate.edge.framing import Length
+from soapgate.edge.framing import BodyReader, Chunked, Length
 from soapgate.edge.http11 import RequestHead, ResponseHead
 from soapgate.edge.leaks import Looking, needle
 from soapgate.edge.metrics import Metrics
@@ -149,9 +153,9 @@ class Addresses:
             return self._counted(str(why), reply, pieces)
         if body is None:
             return self._counted(word or ("rewritten" if moved else ""), reply, pieces)
-        if isinstance(flow, Flow):
-            flow.reader.trailers = _STALE_TRAILERS.sub(b"", flow.reader.trailers)
-        return self._counted("rewritten", _resized(reply, len(body)), [body])
+        if isinstance(flow, Flow) and type(reply.framing) is Chunked:
+            flow.reader = _Undigested(flow.reader)  # type: ignore[assignment]  # as in `Looking`
+        return self._counted("rewritten", _resized(reply, len(body) - _size(pieces)), [body])
 
     async def _rewritten(
         self,
@@ -162,24 +166,58 @@ class Addresses:
         pieces: list[bytes],
         origins: Origins,
     ) -> tuple[bytes | None, str]:
-        """(the new body, None if the old one stays; the word why it does, "" for no reason)."""
+        """(what goes down for `pieces`, None if they do; the word why they do, "" for no reason).
+        `pieces` are then all of the body, or all that was read of it."""
         kind = reply.first(b"content-type")
-        framing = reply.framing
         if head.method == b"HEAD" or reply.status == 206 or (flow.done and not flow.received):
             return None, ""
         if media(kind)[0].startswith("multipart/"):
-            return None, "multipart"
-        if expect(kind)[1]:
+            done = await self._root_rewritten(public, reply, flow, pieces, origins)
+        elif expect(kind)[1]:
             return None, _unread(kind)
-        if type(framing) is Length and framing.size > self._most:
-            return None, "too-long"
-        if not await _gathered(flow, pieces, self._most):
-            return None, "too-long"
-        document = _inflated(b"".join(pieces), reply.first(b"content-encoding"), self._most)
-        done = rewrite(document, kind, origins, public.origin)
+        else:
+            document = await self._document(reply, flow, pieces)
+            done = rewrite(document, kind, origins, public.origin)
         if done.replaced:
             return done.body, ""
         return None, "sealed" if done.sealed else ""
+
+    async def _root_rewritten(
+        self,
+        public: Public,
+        reply: ResponseHead,
+        flow: Flow | Whole,
+        pieces: list[bytes],
+        origins: Origins,
+    ) -> Rewritten:
+        """Of a multipart all that was read: up to the end of its root and perhaps some more; of a
+        compressed one all of it."""
+        root = RootPart(reply.first(b"content-type"), self._most)
+        if _opened(reply) is not None:
+            held = await self._document(reply, flow, pieces)
+            root.feed(held)
+        else:
+            for piece in pieces:
+                root.feed(piece)
+            while not root.whole and (piece := await flow.piece()):
+                pieces.append(piece)
+                root.feed(piece)
+            held = b"".join(pieces)
+        if not root.whole:
+            root.close()
+        return root.rewrite(held, origins, public.origin)
+
+    async def _document(
+        self, reply: ResponseHead, flow: Flow | Whole, pieces: list[bytes]
+    ) -> bytes:
+        """The whole body, uncompressed. Raises Untouched."""
+        framing, inflate = reply.framing, _opened(reply)
+        if type(framing) is Length and framing.size > self._most:
+            raise Untouched("too-long")
+        if not await _gathered(flow, pieces, self._most):
+            raise Untouched("too-long")
+        body = b"".join(pieces)
+        return body if inflate is None else _inflated(body, inflate, self._most)
 
     def _origins(self) -> Origins:
         """Of the pool as it is; made anew when members came or went."""
@@ -262,7 +300,7 @@ class Addresses:
 
 async def _gathered(flow: Flow | Whole, pieces: list[bytes], most: int) -> bool:
     """Read the whole body into `pieces`; False if it is over `most` octets and streams on."""
-    size = sum(map(len, pieces))
+    size = _size(pieces)
     while size <= most:
         piece = await flow.piece()
         if not piece:
@@ -272,19 +310,26 @@ async def _gathered(flow: Flow | Whole, pieces: list[bytes], most: int) -> bool:
     return False
 
 
-def _inflated(body: bytes, coding: bytes, most: int) -> bytes:
-    """The document itself. Raises Untouched."""
+def _size(pieces: list[bytes]) -> int:
+    return sum(map(len, pieces))
+
+
+def _opened(reply: ResponseHead) -> Inflate | None:
+    """What undoes its content coding. Raises Untouched."""
     try:
-        inflate = open_coding(coding)
-        if inflate is None:
-            return body
-        made = []
+        return open_coding(reply.first(b"content-encoding"))
+    except NotSoap:
+        raise Untouched("encoding") from None
+
+
+def _inflated(body: bytes, inflate: Inflate, most: int) -> bytes:
+    """The document itself. Raises Untouched."""
+    made = []
+    try:
         for piece in inflate.feed(body):
             made.append(piece)
             if inflate.made > most:
                 raise Untouched("too-long")
-    except NotSoap:
-        raise Untouched("encoding") from None
     except Failure:
         raise Untouched("malformed") from None
     if not inflate.ended:
@@ -298,11 +343,29 @@ def _unread(content_type: bytes) -> str:
     return "encoding" if kind.endswith(("/xml", "+xml")) else ""
 
 
-def _resized(reply: ResponseHead, size: int) -> ResponseHead:
-    """The head for a body of `size` octets, uncompressed."""
+def _resized(reply: ResponseHead, more: int) -> ResponseHead:
+    """The head for a body of `more` octets on the wire, uncompressed."""
     forward = _STRONG_TAG.sub(rb"\1W/", _STALE_LINES.sub(b"", reply.forward))
     framing = reply.framing
     if type(framing) is Length:
-        forward = _LENGTH.sub(b"\\1 %d" % size, forward)
-        framing = Length(size)
+        framing = Length(framing.size + more)
+        forward = _LENGTH.sub(b"\\1 %d" % framing.size, forward)
     return replace(reply, forward=forward, framing=framing, notes={})
+
+
+class _Undigested:
+    """Stands before a body's reader: its trailers say nothing of what the body was. To a flow it is
+    the reader."""
+
+    def __init__(self, reader: BodyReader) -> None:
+        self._reader = reader
+        self.take = reader.take
+        self.close = reader.close
+
+    @property
+    def done(self) -> bool:
+        return self._reader.done
+
+    @property
+    def trailers(self) -> bytes:
+        return _STALE_TRAILERS.sub(b"", self._reader.trailers)

@@ -166,8 +166,35 @@ def test_the_roots_bytes_are_all_of_it_and_nothing_else(content, first):
 )
 def test_the_root_is_handed_out_decoded(head, content, expected):
     expected = expected.replace(b"xy", b"x y")
+    plain = b"8bit" in head
+    assert pieces.each_way(lambda these: stands(these, ""), multi((head, content)))[4] is plain
     assert each_way(multi((head, content)))[1:] == (expected, "end")
     assert each_way(multi(NOTE, (head + b"Content-ID: <r>\r\n", content)), "r")[1] == expected
+
+
+def stands(pieces, start):
+    """(where the root's head begins, its content, its Content-ID, whether its bytes are as it is)
+    as the reader says it when the message is over."""
+    root, size = Root(Related(b"b", start), MOST), 0
+    for piece in [*pieces, None]:
+        size += sum(map(len, root.close() if piece is None else root.feed(piece)))
+    place = root.place
+    return place.begins - len(place.head), place.begins, size, place.name, root.as_it_is
+
+
+@pytest.mark.parametrize(("data", "start"), FOUND.values(), ids=FOUND.keys())
+def test_the_root_stands_where_its_bytes_are_in_the_message(data, start):
+    head, begins, size, name, as_it_is = pieces.each_way(lambda these: stands(these, start), data)
+    assert data[begins : begins + size] == b"<root/>"
+    assert data[:head].endswith((b"\n", b"\xef\xbb\xbf"))
+    assert data[:head].rstrip(b" \t\r\n").endswith(b"--b")
+    assert data[head:begins].lower().startswith((b"content-type:", b"x: y"))
+    assert (name, as_it_is) == ("r", True)
+
+
+def test_a_root_without_a_head_stands_behind_its_empty_line():
+    data = multi((b"", b"<root/>"))
+    assert pieces.each_way(lambda these: stands(these, ""), data) == (5, 7, 7, "", True)
 
 
 REFUSED = {

@@ -217,6 +217,16 @@ def test_a_signature_over_something_else_seals_nothing(header):
     assert done(text).body.decode() == text.replace(NODE, GATE)
 
 
+@pytest.mark.parametrize("uri", ["cid:root@x", "CID:root%40x", "http://elsewhere/doc", "doc.xml"])
+def test_a_document_that_is_a_part_may_be_signed_by_its_name(uri):
+    body = envelope(signature("cid:blob", uri), epr()).encode()
+    given = (body, XML, ORIGINS, GATE.encode())
+    assert rewrite(*given, "root@x") == Rewritten(body, 0, 1)
+    assert rewrite(*given).replaced == 1
+    others = envelope(signature("cid:blob", "cid:root", "#other"), epr()).encode()
+    assert rewrite(others, XML, ORIGINS, GATE.encode(), "root@x").replaced == 1
+
+
 @pytest.mark.parametrize("shell", ["s:Security", "d:Signature", "x:EncryptedData"])
 def test_nothing_inside_security_signatures_and_encrypted_data_is_touched(shell):
     text = envelope(f"<{shell}><q>{epr()}</q></{shell}>", epr("", "free"))

@@ -83,6 +83,11 @@ def test_a_response_has_cookies_that_it_sets_and_keeps():
     assert places(message) == {"cookie:a": ["1"], "http:x-session": ["2"]}
 
 
+def test_what_gateways_say_of_a_request_is_no_place_of_an_id():
+    told = {"via": "1", "x_forwarded_for": "2", "x_soapgate_redispatched": "3", "proxy_jroute": "4"}
+    assert places(request("", "", x_token="5", **told)) == {"http:x-token": ["5"]}
+
+
 def test_what_is_compressed_is_read_and_what_is_refused_is_not():
     message = request("<c:S>1</c:S>", content_encoding="gzip")
     assert places(replace(message, body=gzip.compress(message.body))) == {"Header/c:S": ["1"]}

@@ -6,7 +6,7 @@ import pytest
 
 from soapgate.core.faults import Answer
 from soapgate.edge.exchangelog import ExchangeRecord
-from soapgate.edge.hops import explained, last_hop, own_answer, traces
+from soapgate.edge.hops import explained, last_hop, own_answer, routed_to, traces
 from soapgate.edge.http11 import (
     HeadLimits,
     RequestHead,
@@ -50,6 +50,10 @@ def test_scheme_and_host_of_an_outer_gateway_are_left_standing() -> None:
 
 def test_without_a_host_no_host_is_forwarded() -> None:
     assert b"Forwarded-Host" not in traces(request(first=OLD, host=b""), b"x", b"http")
+
+
+def test_a_backend_is_named_in_a_line_of_its_own() -> None:
+    assert routed_to("b-1.x") == b"proxy-jroute: b-1.x\r\n"
 
 
 FIXED = (b"Content-Length: 2",)

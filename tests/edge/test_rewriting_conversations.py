@@ -60,9 +60,13 @@ class Reference:
 class Caller:
     """A client on a connection of its own, and nodes that answer it."""
 
-    def __init__(self, talk: Talk, answer: Callable[[str, str, str], str]) -> None:
-        """`answer(node's address, path, Body of the request)`: the Body of the reply."""
+    def __init__(
+        self, talk: Talk, answer: Callable[[str, str, str], str], mtom: bool = False
+    ) -> None:
+        """`answer(node's address, path, Body of the request)`: the Body of the reply. `mtom`: it
+        comes as the root of a package."""
         self._talk = talk
+        self._mtom = mtom
         self._client: Peer = talk.connect()
         self._answer = answer
 
@@ -84,8 +88,24 @@ class Caller:
         assert heard.startswith(f"POST {target} ".encode())
         assert body_of(heard) == content  # requests are never changed
         own = f"http://10.0.0.{node.name[1:]}"
-        node.says(ok(envelope("", self._answer(own, target, body))))
-        return node.name, body_of(self._client.heard())
+        reply = envelope("", self._answer(own, target, body))
+        if not self._mtom:
+            node.says(ok(reply))
+            return node.name, body_of(self._client.heard())
+        node.says(ok(packed(reply)).replace(b"text/xml", PACKAGE))
+        root, _, rest = body_of(self._client.heard()).removeprefix(ROOT).partition(BLOB)
+        assert rest == b""
+        return node.name, root
+
+
+PACKAGE = b'multipart/related; type="application/xop+xml"; boundary=b'
+ROOT = b"--b\r\nContent-Type: application/xop+xml\r\n\r\n"
+BLOB = b"\r\n--b\r\n\r\nhttp://10.0.0.1/ http://10.0.0.2/\r\n--b--\r\n"
+
+
+def packed(reply: bytes) -> bytes:
+    """A package with an attachment that is nobody's business."""
+    return ROOT + reply + BLOB
 
 
 # --- WS-Eventing --------------------------------------------------------------------------------
@@ -104,9 +124,9 @@ def source(own: str, target: str, body: str) -> str:
     return "<wse:RenewResponse/>" if "Renew" in body else ""
 
 
-def subscribe_and_renew(talk: Talk) -> list[set[str]]:
+def subscribe_and_renew(talk: Talk, *, mtom: bool = False) -> list[set[str]]:
     """The nodes that two subscribers meet who take turns."""
-    callers = [Caller(talk, source), Caller(talk, source)]
+    callers = [Caller(talk, source, mtom), Caller(talk, source, mtom)]
     met, references = [], []
     for caller in callers:
         node, reply = caller.send("http://gate.example/source", "<wse:Subscribe></wse:Subscribe>")
@@ -118,9 +138,10 @@ def subscribe_and_renew(talk: Talk) -> list[set[str]]:
     return met
 
 
-def test_subscribers_stay_with_the_node_that_manages_their_subscription():
+@pytest.mark.parametrize("mtom", [False, True])
+def test_subscribers_stay_with_the_node_that_manages_their_subscription(mtom):
     talk = gateway("ws-eventing", rewrites=True)
-    assert subscribe_and_renew(talk) == [{"b1"}, {"b2"}]
+    assert subscribe_and_renew(talk, mtom=mtom) == [{"b1"}, {"b2"}]
     assert [record.route for record in talk.log.records] == ["balanced"] * 2 + ["pinned"] * 8
     assert talk.metrics.rewrites == {("shop", "rewritten"): 2}
     assert over(talk) == []

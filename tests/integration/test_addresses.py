@@ -10,13 +10,14 @@ import gzip
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import requests
 import zeep
-from live import Cast, Gateway, toml
-from wire import WAIT, Message, ok
+from live import Cast, Gateway, MiB, Scripted, toml
+from wire import WAIT, Client, Message, Wire, chunked, envelope, lines, ok, post
 from zeep.transports import Transport
 
 from soapgate.backend.zeep import SessionEcho
@@ -155,3 +156,51 @@ def test_a_contract_in_several_compressed_documents_is_loaded_through_the_gatewa
     assert backend.served
     assert {request.get("Host") for request in backend.requests} == {f"127.0.0.1:{running.port}"}
     assert running.metric("soapgate_rewrites_total", outcome="rewritten") == 2
+
+
+# --- a reply with a long attachment -------------------------------------------------------------
+
+SIZE = 96  # MiB of the attachment
+GROWTH = 16  # MiB: a root, buffers of sockets, reads of 256 KiB
+BLOCK = bytes(range(256)) * 4096
+AFTER = b"\r\n--b--\r\n"
+ROOT = """<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>
+ <a:Address xmlns:a="http://www.w3.org/2005/08/addressing">%s/x</a:Address></e:Body></e:Envelope>"""
+
+
+def before(origin: str) -> bytes:
+    """What stands before the attachment."""
+    head = "--b\r\nContent-Type: application/xop+xml\r\n\r\n"
+    return f"{head}{ROOT % origin}\r\n--b\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("chunks", [False, True], ids=["length", "chunked"])
+def test_an_attachment_behind_a_rewritten_root_runs_in_constant_memory(cast, chunks):
+    running = Scripted(cast, service={"rewrite_addresses": True})
+
+    def serve(wire: Wire) -> None:
+        wire.message()
+        start, size = before(running.backend.url), SIZE * MiB + len(AFTER)
+        framing = ("Content-Length", str(len(start) + size))
+        kind = ("Content-Type", "multipart/related; boundary=b")
+        wire.send(
+            lines(
+                "HTTP/1.1 200 OK", (kind, ("Transfer-Encoding", "chunked") if chunks else framing)
+            )
+        )
+        for piece in (start, *[BLOCK] * SIZE, AFTER):
+            wire.send(b"%x\r\n%b\r\n" % (len(piece), piece) if chunks else piece)
+        wire.send(chunked() if chunks else b"")
+
+    port, used = running.play(serve), running.gateway.forget_peak()
+    came = sha256()
+    with Client(port) as client:
+        client.send(post(envelope()))
+        for piece in client.body(client.head()):
+            came.update(piece)
+    assert running.gateway.peak() - used < GROWTH * MiB
+    sent = sha256(before("http://shop.example"))
+    for piece in (*[BLOCK] * SIZE, AFTER):
+        sent.update(piece)
+    assert came.digest() == sent.digest()
+    assert running.gateway.metric("soapgate_rewrites_total", outcome="rewritten") == 1
