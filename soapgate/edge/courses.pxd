@@ -15,9 +15,9 @@ cdef class Trips:
 cdef class Course:
     cdef public object found, pool, said, service, tables, watch
     cdef public str action
-    cdef public bint expects, keeps
+    cdef public bint expects, keeps, stays
     cdef public Py_ssize_t max_body
-    cdef public bytes peer, scheme, traces
+    cdef public bytes last_hop, peer, scheme, traces
     cdef public Settled settled
     cdef public Ids ids
     cdef public Shapes shapes, replies

@@ -14,6 +14,8 @@ from soapgate.core.scanned import Found, Outcome
 from soapgate.core.shapes import Ids
 from soapgate.edge.desk import Asked, Desk, Service
 from soapgate.edge.durations import Durations
+from soapgate.edge.hops import last_hop_lines
+from soapgate.edge.http11 import RequestHead
 from soapgate.edge.metrics import Metrics
 
 NOBODY: Sequence[Found] = ()
@@ -93,17 +95,16 @@ class Course:
     """What follows from a request's head alone, as long as the tables are the same."""
 
     __slots__ = (
-        "action", "dialers", "expects", "found", "ids", "keeps", "max_body", "peer", "pool",
-        "replies", "said", "scheme", "service", "settled", "shapes", "tables", "traces", "trips",
-        "watch",
+        "action", "dialers", "expects", "found", "ids", "keeps", "last_hop", "max_body", "peer",
+        "pool", "replies", "said", "scheme", "service", "settled", "shapes", "stays", "tables",
+        "traces", "trips", "watch",
     )  # fmt: skip
 
-    def __init__(
-        self, said: Asked, service: Service, trips: Trips, *, expects: bool = False
-    ) -> None:
-        """`expects`: the client waits to be asked for the body."""
+    def __init__(self, said: Asked, service: Service, trips: Trips, head: RequestHead) -> None:
         self.tables = said.tables
-        self.expects = expects
+        self.expects = head.expects_continue  # the client waits to be asked for the body
+        self.stays = head.keep_alive  # its connection serves further requests
+        self.last_hop = last_hop_lines(head, keep=head.keep_alive)  # for the response
         self.said = said
         self.service = service
         self.trips = trips

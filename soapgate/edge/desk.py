@@ -138,7 +138,6 @@ class Asked:
             or self.service.jroute
             or (self.envelope and not self.plain)
             or head.method == b"HEAD"
-            or not (head.keep_alive and head.minor)
             or self.service.plan.request.empty_ends
             or (self.service.addresses is not None and self.service.addresses.rewrites)
         )

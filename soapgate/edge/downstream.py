@@ -74,7 +74,7 @@ class Downstream(DownstreamLine, Protocol):
         self.state = "idle"
         self.deadline = NEVER
         self.first = self.most = FIRST_READ
-        self.peer = ""  # the client's address, and the facts of its connection: see `_meet`
+        self.peer = ""  # the client's address, and the facts of its connection: see `meet`
         self.peer_bytes = b""
         self.connection = ""
         self.certificate = ""
@@ -155,7 +155,7 @@ class Downstream(DownstreamLine, Protocol):
             exchange.client_left()
         self.front.left(self)  # last: behind the last one the log is closed
 
-    def _meet(self) -> None:
+    def meet(self) -> None:
         """Learn whom we serve: now, not when it connects, for a PROXY header (`haproxy:`) and the
         TLS handshake come before a client's first byte."""
         transport = self.transport
@@ -180,7 +180,7 @@ class Downstream(DownstreamLine, Protocol):
         if self._in_next:
             return
         if not self.peer:
-            self._meet()
+            self.meet()
         self._in_next = True
         try:
             while self.buffer and self.state in ("idle", "head"):

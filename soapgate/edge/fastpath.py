@@ -187,7 +187,7 @@ class ShortWay(Way):
         if trips is None or trips.durations is not durations:
             self.settle()
             trips = self.trips[name] = Trips(durations)
-        return Course(said, service, trips, expects=head.expects_continue)
+        return Course(said, service, trips, head)
 
     def _all_there(self, ride: Ride, downstream: Downstream, course: Course, left: int) -> bool:
         """Whether what is left of a body was in the socket, and is in the pipe now. Otherwise

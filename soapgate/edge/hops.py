@@ -75,11 +75,15 @@ def last_hop(
         forward, keep = without_coding(forward), keep and not unbounded
     elif framing is UNTIL_CLOSE:
         extra = b"Transfer-Encoding: chunked\r\n"
-    if not keep:
-        extra += b"Connection: close\r\n"
-    elif request.minor == 0:
-        extra += b"Connection: keep-alive\r\n"
+    extra += last_hop_lines(request, keep=keep)
     return b"%b%b\r\n" % (forward, extra), unbounded and request.minor > 0, keep
+
+
+def last_hop_lines(request: RequestHead, *, keep: bool) -> bytes:
+    """What a client is told of its connection."""
+    if not keep:
+        return b"Connection: close\r\n"
+    return b"" if request.minor else b"Connection: keep-alive\r\n"
 
 
 def explained(

@@ -189,11 +189,18 @@ class DownstreamLine(Line):
 
     def heard(self, data: bytes) -> None:
         """Bytes from the client: most often a request like one before."""
-        if self.state == "idle" and not self.buffer and self.peer:
+        if self.state == "idle" and not self.buffer:
             short = self.front.short
-            if short is not None and short.go(self, data):
-                return
+            if short is not None:
+                if not self.peer:
+                    self.meet()
+                if short.go(self, data):
+                    return
         self.received(data)
+
+    def meet(self) -> None:
+        """Learn whom we serve; `peer` says who it is then."""
+        raise NotImplementedError
 
     def looks_further(self) -> None:
         """What matters of a request was not in its first read: have it there the next time."""

@@ -142,7 +142,9 @@ class Ride(Rider):
         traffic, trips = self.traffic, course.trips
         if member.mark(True):
             traffic.desk.flipped(course.pool, member)
-        if known.as_came:
+        if course.last_hop:
+            sent = Line.send_parts(downstream, forward, course.last_hop, data, end - 2, False)
+        elif known.as_came:
             sent = len(data)
             Line.send(downstream, data)
         else:
@@ -175,9 +177,14 @@ class Ride(Rider):
         Kept.leave(place)
         if traffic.logs:
             self._log(known.head(known.digits), shown, sent, now)
-        if downstream.buffer or downstream.input_ended or downstream.state != "exchange":
+        if (
+            not course.stays
+            or downstream.buffer
+            or downstream.input_ended
+            or downstream.state != "exchange"
+        ):
             downstream.flow = self.whole()
-            downstream.finished(keep=True)
+            downstream.finished(keep=course.stays)
         else:
             downstream.exchange = None
             downstream.state = "idle"

@@ -273,7 +273,7 @@ def test_what_begins_a_message_is_shown_to_the_short_way(make: Any, who: Any, ta
 
 @pytest.mark.parametrize(
     "state",
-    [{"state": "exchange"}, {"buffer": b"half"}, {"peer": ""}],
+    [{"state": "exchange"}, {"buffer": b"half"}],
     ids=lambda one: next(iter(one)),
 )
 def test_of_a_client_nothing_else_is_shown(state: dict[str, Any]) -> None:
@@ -281,6 +281,19 @@ def test_of_a_client_nothing_else_is_shown(state: dict[str, Any]) -> None:
     line = downstream(asked, **state)
     line.dataReceived(b"data")
     assert (asked.seen, line.rest) == ([], b"data")
+
+
+def test_a_client_is_met_before_its_first_request_is_shown() -> None:
+    class Stranger(Client):
+        def meet(self) -> None:
+            self.peer = "192.0.2.7"
+
+    asked = Taking(takes=True)
+    line = Stranger()
+    line.front, line.state, line.peer = Doorway(), "idle", ""
+    line.front.short = asked
+    line.dataReceived(b"data")
+    assert (asked.seen, line.peer) == ([b"data"], "192.0.2.7")
 
 
 @pytest.mark.parametrize("state", [{"buffer": b"half"}, {"flow": object()}], ids=["half", "flow"])
