@@ -82,6 +82,8 @@ class ShortWay(Way):
             pass  # nothing was done yet: the story meets it, and knows what to say
         except Exception as error:
             if ride.place is not None:  # bytes may have gone up
+                if ride.held and self.pipe is not None:
+                    self.pipe.close()  # what is left must not be anybody else's
                 ride.story().fail(error)
                 return True
             _log.failure("a defect on the short way, and so the long one is taken")

@@ -44,13 +44,17 @@ class Pipe:
 
     def drain(self, target: Line, octets: int) -> None:
         """Send on the octets that it holds."""
-        while octets:
-            # asked of the class: nobody overrides it, and compiled that is a direct call
-            moved = splice(self._reads, target.fd, octets) if Line.free(target) else 0
-            if moved <= 0:  # full, or gone: its transport finds out by itself
-                target.postpone(self.take_back(octets))
-                return
-            octets -= moved
+        try:
+            while octets:
+                # asked of the class: nobody overrides it, and compiled that is a direct call
+                moved = splice(self._reads, target.fd, octets) if Line.free(target) else 0
+                if moved <= 0:  # full, or gone: its transport finds out by itself
+                    target.postpone(self.take_back(octets))
+                    return
+                octets -= moved
+        except BaseException:
+            self.close()  # what is left must not be anybody else's
+            raise
 
     def take_back(self, octets: int) -> bytes:
         """The octets that it holds, after all."""

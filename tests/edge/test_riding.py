@@ -13,6 +13,7 @@ from soapgate.core.errors import StoreError
 from soapgate.core.shapes import SIGHTINGS
 from soapgate.edge import riding
 from soapgate.edge.proxy import Exchange
+from soapgate.edge.splicing import Pipe
 from soapgate.stores.memory import MemoryStore
 
 
@@ -174,4 +175,31 @@ def test_a_defect_on_the_short_way_costs_one_exchange(
         assert talk.last.route == "refused"
     talk.serve(ORDINARY, ANSWER, talk.connect())
     assert talk.last.status == 200
+    assert over(talk) == []
+
+
+def test_a_defect_with_a_body_in_the_pipe_empties_it(
+    monkeypatch: pytest.MonkeyPatch, said: Any
+) -> None:
+    class Held(Pipe):
+        """Has taken all that was left, and is told when it is closed."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.closed = 0
+
+        def fill(self, source: Any, most: int) -> int:
+            return most
+
+        def close(self) -> None:
+            self.closed += 1
+
+    talk = warm()
+    talk.front.short.pipe = pipe = Held()
+    talk.client.protocol.plain = True
+    for peer in talk._peers:
+        monkeypatch.setattr(peer.wire, "write", broken)
+    talk.client.says(ORDINARY[:-5])
+    assert pipe.closed == 1
+    assert b" 500 " in talk.client.heard()
     assert over(talk) == []

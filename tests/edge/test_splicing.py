@@ -215,3 +215,27 @@ def test_a_closed_pipe_is_made_anew(reactor: LeanReactor, pair: Pair) -> None:
     reactor.pipe.close()
     assert first + way.carry(body(MB)[MB // 2 :]) == body(MB)
     assert isinstance(way.receiver, socket.socket)
+
+
+def test_a_defect_leaves_no_octets_for_the_next(reactor: LeanReactor, pair: Pair) -> None:
+    """What one client sent must never be part of what another one's backend gets."""
+
+    class Broken(Ear):
+        def postpone(self, data: bytes) -> None:
+            raise RuntimeError("a defect")
+
+    one, other, source = Broken(), Ear(), Ear()
+    pair(one)
+    _, receiver = pair(other)
+    _, sender = pair(source)
+    one.plain = False
+    sender.send(b"mine")
+    pipe = Pipe()
+    assert pipe.fill(source, 4) == 4
+    with pytest.raises(RuntimeError):
+        pipe.drain(one, 4)
+    sender.send(b"yours")
+    assert pipe.fill(source, 5) == 5
+    pipe.drain(other, 5)
+    assert drained(receiver) == b"yours"
+    pipe.close()
