@@ -22,7 +22,9 @@ cdef class Settled:
     cdef Keys _keys
     cdef str _scope
     cdef double _recent, _max_age
+    @cython.locals(bindable=bint, ids=dict, key=bytes, profile=str)
     cpdef Session session(self, found)
+    cdef bytes _key(self, profile, text)
     @cython.locals(one=_Id)
     cpdef object route(self, Session session, double now)
     cdef bint _holds(self, _Id one, double now) except -1
@@ -30,3 +32,5 @@ cdef class Settled:
 
 @cython.locals(member=Member, members=dict)
 cpdef bint takes(pool, str name) except -1
+
+cpdef object route(identities)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from soapgate.core.bindings import dead_alias
 from soapgate.core.keys import Keys
@@ -25,6 +25,8 @@ from soapgate.core.routing import Identity, Route
 if TYPE_CHECKING:
     from soapgate.core.scanned import Found
 
+_new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function more
+
 
 class _Id:
     """One id. `pin`, what the store had under its key the last time, what follows from it: times,
@@ -32,7 +34,7 @@ class _Id:
 
     __slots__ = ("bindable", "created", "ends", "identity", "key", "pin", "profile", "used")
 
-    def __init__(self, profile: str, key: bytes, *, bindable: bool) -> None:
+    def __init__(self, profile: str, key: bytes, bindable: bool) -> None:
         self.profile = profile
         self.key = key
         self.bindable = bindable
@@ -73,14 +75,22 @@ class Settled:
 
     def session(self, found: Sequence[Found]) -> Session | None:
         """What the finds of a request name, if every one is an id and nothing else."""
+        if len(found) == 1:  # nearly always
+            profile, use, text, _ = found[0]
+            if use not in ASKING:
+                return None
+            return Session(self, found, [_Id(profile, self._key(profile, text), use == "bind")])
         ids: dict[bytes, _Id] = {}
         for profile, use, text, _ in self._names.ordered(found):
             if use not in ASKING:
                 return None
-            key = self._keys.key(self._scope, profile, text)
+            key = self._key(profile, text)
             bindable = use == "bind" or (key in ids and ids[key].bindable)
-            ids[key] = _Id(profile, key, bindable=bindable)
+            ids[key] = _Id(profile, key, bindable)
         return Session(self, found, list(ids.values()))
+
+    def _key(self, profile: str, text: str) -> bytes:
+        return self._keys.key(self._scope, profile, text)
 
     def route(self, session: Session, now: float) -> Route | None:
         """What `routing.route` decides of these ids if every one has a live pin whose use need not
@@ -115,7 +125,7 @@ class Settled:
         if pin.alias:
             return self._leads(one, pin, now)
         if one.identity is None:
-            one.identity = Identity(one.profile, one.key, one.bindable, pin, one.key)
+            one.identity = _new(Identity, (one.profile, one.key, one.bindable, pin, one.key))
         return True
 
     def _leads(self, one: _Id, alias: Pin, now: float) -> bool:
@@ -145,7 +155,8 @@ def route(identities: Sequence[Identity]) -> Route | None:
     for other in identities:
         if other.pin is None or other.pin.backend != name:
             return None
-    return Route("pinned", "bound", name, first, 0, False)
+    decided: Route = _new(Route, ("pinned", "bound", name, first, 0, False))
+    return decided
 
 
 def takes(pool: Pool, name: str) -> bool:

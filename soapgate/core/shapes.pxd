@@ -34,5 +34,9 @@ cdef class Shapes:
         values=tuple,
     )
     cdef Told _cut(self, _Shape shape, bytes data, Py_ssize_t start)
+    @cython.locals(found=list, most=Py_ssize_t, text=str)
     cdef Ids _ids(self, _Shape shape, tuple values)
     cdef object _remember(self, _Shape shape, tuple key, Ids ids)
+
+@cython.locals(text=str)
+cdef str _text(cut, tuple values)

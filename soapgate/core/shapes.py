@@ -50,6 +50,8 @@ SELDOM = 8  # only for every so many, until one fits: trying costs as well
 PRICE = 32  # scans that earn the making of one shape
 REMEMBERED = 4096  # ids of one Watch that are not made anew: some 600 bytes each
 
+_new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function more
+
 WHOLE = b""  # the look of a shape that has the Body's first child
 
 _VALUES = re.compile(rb"\"[^\"<]*\"|'[^'<]*'|(?<=>)[^<]+")
@@ -278,8 +280,10 @@ class Shapes:
                 text = _finished(finish, text, most)
                 if not text:
                     return None
-            found.append(Found(profile, use, text, location))
-        return Ids(tuple(dict.fromkeys(found)))  # a Watch tells an id once
+            found.append(_new(Found, (profile, use, text, location)))
+        if len(found) > 1:
+            found = list(dict.fromkeys(found))  # as a Watch tells an id once
+        return Ids(tuple(found))
 
     def _remember(self, shape: _Shape, key: tuple[bytes, ...], ids: Ids) -> None:
         if self._kept >= REMEMBERED:
