@@ -19,7 +19,7 @@ help:   ## this list
 venv: compiled   ## an environment of its own in .venv, with all that the rest needs
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	@echo 'installing into $(VENV), half a minute or so ...'
+	@echo 'installing into $(VENV), and compiling: a minute or two ...'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 

@@ -119,8 +119,7 @@ class Settled:
             one.created, one.used = pin.created, pin.used
             one.ends = -inf if pin.ended else pin.until or inf
             one.identity = None
-        # neither over nor stale, and nothing has ended
-        if now - one.used >= self._recent or now - one.created > self._max_age or now >= one.ends:
+        if now >= one.ends or self._is_old(one.created, one.used, now):
             return False
         if pin.alias:
             return self._leads(one, pin, now)
@@ -132,17 +131,17 @@ class Settled:
         """The same of an id whose pin is an alias."""
         key = alias.alias
         pin = self._glance(key)
-        if (
-            pin is None
-            or pin.until
-            or now - pin.used >= self._recent
-            or now - pin.created > self._max_age
-            or dead_alias(alias, pin)
-        ):
+        if pin is None or pin.until or dead_alias(alias, pin):
+            return False
+        if self._is_old(pin.created, pin.used, now):
             return False
         if one.identity is None or one.identity.pin is not pin:
             one.identity = Identity(one.profile, one.key, one.bindable, pin, key)
         return True
+
+    def _is_old(self, created: float, used: float, now: float) -> bool:
+        """Whether a pin is over, or its use has to be noted."""
+        return now - used >= self._recent or now - created > self._max_age
 
 
 def route(identities: Sequence[Identity]) -> Route | None:

@@ -166,7 +166,6 @@ class Doorway:
     __slots__ = ("closing", "exchange_seconds", "idle_seconds", "known", "short")
 
     known: KnownHeads
-
     short: Way | None
     closing: bool
     idle_seconds: float

@@ -34,29 +34,9 @@ class Ride(Rider):
     it a story, which hears of it."""
 
     __slots__ = (
-        "answered",
-        "course",
-        "data",
-        "decided",
-        "digits",
-        "downstream",
-        "end",
-        "found",
-        "held",
-        "identities",
-        "known",
-        "learned",
-        "place",
-        "read",
-        "route",
-        "short_of",
-        "started",
-        "told",
-        "traffic",
-        "tried",
-        "turn",
-        "upstream",
-        "written",
+        "answered", "course", "data", "decided", "digits", "downstream", "end", "found", "held",
+        "identities", "known", "learned", "place", "read", "route", "short_of", "started", "told",
+        "traffic", "tried", "turn", "upstream", "written",
     )  # fmt: skip
 
     short = True

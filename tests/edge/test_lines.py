@@ -201,28 +201,30 @@ def test_parts_that_the_socket_does_not_take_follow_in_order(
 # The first look at what comes in
 
 
-class Taking(Way):
-    """A short way that takes what it is told to take."""
+class Asked:
+    """Takes what it is told to take."""
 
     def __init__(self, *, takes: bool) -> None:
         self.takes = takes
         self.seen: list[bytes] = []
+
+    def see(self, data: bytes) -> bool:
+        self.seen.append(data)
+        return self.takes
+
+
+class Taking(Asked, Way):
+    """A short way."""
 
     def go(self, downstream: Any, data: bytes, began: float = 0.0) -> bool:
-        self.seen.append(data)
-        return self.takes
+        return self.see(data)
 
 
-class Riding(Rider):
-    """An exchange that takes what it is told to take."""
-
-    def __init__(self, *, takes: bool) -> None:
-        self.takes = takes
-        self.seen: list[bytes] = []
+class Riding(Asked, Rider):
+    """An exchange on it."""
 
     def answer(self, data: bytes) -> bool:
-        self.seen.append(data)
-        return self.takes
+        return self.see(data)
 
 
 class Told:
