@@ -8,7 +8,7 @@ cdef class _Id:
     cdef public str profile
     cdef public bytes key
     cdef public bint bindable
-    cdef public double created, ends, used
+    cdef public double fresh_until
 
 cdef class Session:
     cdef public list ids
@@ -29,7 +29,7 @@ cdef class Settled:
     cpdef object route(self, Session session, double now)
     cdef bint _holds(self, _Id one, double now) except -1
     cdef bint _leads(self, _Id one, alias, double now) except -1
-    cdef bint _is_old(self, double created, double used, double now) except -1
+    cdef double _fresh_until(self, pin) except? -1
 
 @cython.locals(member=Member, members=dict)
 cpdef bint takes(pool, str name) except -1

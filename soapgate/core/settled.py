@@ -29,10 +29,10 @@ _new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function
 
 
 class _Id:
-    """One id. `pin`, what the store had under its key the last time, what follows from it: times,
-    `ends`, until when it is fresh whatever the lifetime says, and `identity`, once it was asked."""
+    """One id. `pin` is what the store had under its key the last time; from it follow `fresh_until`
+    and, once it was asked, `identity`."""
 
-    __slots__ = ("bindable", "created", "ends", "identity", "key", "pin", "profile", "used")
+    __slots__ = ("bindable", "fresh_until", "identity", "key", "pin", "profile")
 
     def __init__(self, profile: str, key: bytes, bindable: bool) -> None:
         self.profile = profile
@@ -40,7 +40,7 @@ class _Id:
         self.bindable = bindable
         self.pin: Pin | None = None
         self.identity: Identity | None = None
-        self.created = self.used = self.ends = 0.0
+        self.fresh_until = 0.0
 
 
 class Session:
@@ -116,10 +116,9 @@ class Settled:
             return False
         if pin is not one.pin:
             one.pin = pin
-            one.created, one.used = pin.created, pin.used
-            one.ends = -inf if pin.ended else pin.until or inf
+            one.fresh_until = self._fresh_until(pin)
             one.identity = None
-        if now >= one.ends or self._is_old(one.created, one.used, now):
+        if now >= one.fresh_until:
             return False
         if pin.alias:
             return self._leads(one, pin, now)
@@ -131,17 +130,17 @@ class Settled:
         """The same of an id whose pin is an alias."""
         key = alias.alias
         pin = self._glance(key)
-        if pin is None or pin.until or dead_alias(alias, pin):
-            return False
-        if self._is_old(pin.created, pin.used, now):
+        if pin is None or pin.until or dead_alias(alias, pin) or now >= self._fresh_until(pin):
             return False
         if one.identity is None or one.identity.pin is not pin:
             one.identity = Identity(one.profile, one.key, one.bindable, pin, key)
         return True
 
-    def _is_old(self, created: float, used: float, now: float) -> bool:
-        """Whether a pin is over, or its use has to be noted."""
-        return now - used >= self._recent or now - created > self._max_age
+    def _fresh_until(self, pin: Pin) -> float:
+        """When a pin is over, or its use has to be noted: from then on others look at it."""
+        if pin.ended:
+            return -inf
+        return min(pin.until or inf, pin.used + self._recent, pin.created + self._max_age)
 
 
 def route(identities: Sequence[Identity]) -> Route | None:
