@@ -31,6 +31,7 @@ MODULES = (
     "soapgate.core.keys",
     "soapgate.core.markup",
     "soapgate.core.pool",
+    "soapgate.core.room",
     "soapgate.core.settled",
     "soapgate.core.shapes",
     "soapgate.edge._syscalls",

@@ -119,7 +119,8 @@ def bind_beforehand(setting: Setting) -> None:
         for serial in range(setting.case.pins):
             backend = pinned_backend(serial, len(setting.backends))
             key = keys.key("shop", "shop", pinned_id(f"{serial:08x}"))
-            _at_once(store.bind(key, Pin("shop", "shop", backend, b"", now, now)))
+            then = now - serial * 1e-6  # no two are bound at once, or one might stand for others
+            _at_once(store.bind(key, Pin("shop", "shop", backend, b"", then, then)))
     finally:
         store.close()
 

@@ -2,10 +2,13 @@
 cimport cython
 from soapgate.core._octets cimport stands
 from soapgate.core.markup cimport Mould
+from soapgate.core.room cimport Room
 
 cdef class Ids:
     cdef public tuple found
     cdef public object session
+
+cpdef Ids ids_of(tuple found)
 
 cdef class Told:
     cdef public Ids ids
@@ -13,6 +16,10 @@ cdef class Told:
     cdef Py_ssize_t _read
     cdef _Shape _shape
     cdef tuple _values
+
+cdef class _Cut:
+    cdef public str before, behind
+    cdef public Py_ssize_t group
 
 cdef class _Shape:
     cdef public Mould mould
@@ -26,17 +33,17 @@ cdef class Shapes:
     cdef public object watch
     cdef public object _consulted, _limits
     cdef public dict _known, _last, _sightings
-    cdef public Py_ssize_t _barren, _count, _credit, _header_bytes, _kept
+    cdef public Py_ssize_t _barren, _count, _credit, _header_bytes
+    cdef public Room _room
     @cython.locals(last=_Shape, shape=_Shape, tag=Py_ssize_t, told=Told)
     cpdef Told tell(self, bytes data, str action, Py_ssize_t start=*)
     @cython.locals(
         asked=tuple, end=Py_ssize_t, ids=Ids, key=tuple, look=bytes, stop=Py_ssize_t,
-        values=tuple,
+        told=Told, values=tuple,
     )
     cdef Told _cut(self, _Shape shape, bytes data, Py_ssize_t start)
-    @cython.locals(found=list, most=Py_ssize_t, text=str)
+    @cython.locals(cut=_Cut, found=list, most=Py_ssize_t, text=str)
     cdef Ids _ids(self, _Shape shape, tuple values)
-    cdef object _remember(self, _Shape shape, tuple key, Ids ids)
 
-@cython.locals(text=str)
-cdef str _text(cut, tuple values)
+@cython.locals(raw=bytes, text=str)
+cdef str _text(_Cut cut, tuple values)

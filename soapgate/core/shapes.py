@@ -31,11 +31,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from soapgate.core.errors import Failure
 from soapgate.core.markup import PREFIX_BYTES, Hole, Mould, Unfit, literals, split
 from soapgate.core.octets import stands
+from soapgate.core.room import Room
 from soapgate.core.scanned import Found, Outcome, ScanLimits, Scanned, Use, Watch
 from soapgate.core.scanner import Scanner
 from soapgate.core.values import Finish, Unreadable
@@ -63,13 +64,16 @@ class _Wanted(Unfit):
     """The Watch wants to read the Body's first child."""
 
 
-class _Cut(NamedTuple):
+class _Cut:
     """A text that comes out of a hole: what stands before and behind it is constant. Without a
     hole (group 0) it is constant altogether."""
 
-    before: str
-    group: int
-    behind: str
+    __slots__ = ("before", "behind", "group")
+
+    def __init__(self, before: str, group: int, behind: str) -> None:
+        self.before = before
+        self.group = group
+        self.behind = behind
 
 
 class _Watched:
@@ -112,9 +116,19 @@ class Ids:
 
     __slots__ = ("found", "session")
 
-    def __init__(self, found: tuple[Found, ...]) -> None:
-        self.found = found
-        self.session: Any = None
+    found: tuple[Found, ...]
+    session: Any
+
+
+# What is made for a message is made without __init__: compiled, that would be a call of Python's.
+
+
+def ids_of(found: tuple[Found, ...]) -> Ids:
+    """These, of which nothing is worked out yet."""
+    ids = Ids.__new__(Ids)
+    ids.found = found
+    ids.session = None
+    return ids
 
 
 class Told:
@@ -122,14 +136,11 @@ class Told:
 
     __slots__ = ("_bare", "_read", "_shape", "_values", "ids")
 
-    def __init__(
-        self, shape: _Shape, bare: Scanned, ids: Ids, values: tuple[bytes, ...], read: int
-    ) -> None:
-        self.ids = ids
-        self._shape = shape
-        self._bare = bare
-        self._values = values
-        self._read = read
+    ids: Ids
+    _bare: Scanned
+    _read: int
+    _shape: _Shape
+    _values: tuple[bytes, ...]
 
     @property
     def scanned(self) -> Scanned:
@@ -189,7 +200,7 @@ class Shapes:
         self._known: dict[tuple[str, bytes], list[_Shape]] = {}
         self._last: dict[str, _Shape] = {}  # by action: the shape that matched last
         self._count = 0
-        self._kept = 0  # ids that shapes remember
+        self._room = Room(REMEMBERED, self._forget)  # for ids that shapes remember
         self._barren = 0  # messages in a row that no shape fitted
         self._sightings: dict[object, int] = {}
         self._credit = 0
@@ -265,8 +276,15 @@ class Shapes:
             ids = self._ids(shape, values)
             if ids is None:
                 return None
-            self._remember(shape, key, ids)
-        return Told(shape, shape.said, ids, values, stop - start)
+            if self._room.takes():
+                shape.known[key] = ids
+        told = Told.__new__(Told)
+        told.ids = ids
+        told._shape = shape
+        told._bare = shape.said
+        told._values = values
+        told._read = stop - start
+        return told
 
     def _ids(self, shape: _Shape, values: tuple[bytes, ...]) -> Ids | None:
         """What is cut out of these values; None where only the scanner may judge."""
@@ -283,16 +301,12 @@ class Shapes:
             found.append(_new(Found, (profile, use, text, location)))
         if len(found) > 1:
             found = list(dict.fromkeys(found))  # as a Watch tells an id once
-        return Ids(tuple(found))
+        return ids_of(tuple(found))
 
-    def _remember(self, shape: _Shape, key: tuple[bytes, ...], ids: Ids) -> None:
-        if self._kept >= REMEMBERED:
-            self._kept = 0
-            for siblings in self._known.values():
-                for one in siblings:
-                    one.known.clear()
-        self._kept += 1
-        shape.known[key] = ids
+    def _forget(self) -> None:
+        for siblings in self._known.values():
+            for one in siblings:
+                one.known.clear()
 
     # Making shapes
 
@@ -433,4 +447,4 @@ def _cut(text: str, groups: dict[int, int]) -> _Cut:
 
 
 def _renumbered(cut: _Cut, numbers: dict[int, int]) -> _Cut:
-    return cut._replace(group=numbers[cut.group]) if cut.group else cut
+    return _Cut(cut.before, numbers[cut.group], cut.behind) if cut.group else cut

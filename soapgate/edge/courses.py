@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from soapgate.core.scanned import Found, Outcome
-from soapgate.core.shapes import Ids
+from soapgate.core.shapes import ids_of
 from soapgate.edge.desk import Asked, Desk, Service
 from soapgate.edge.durations import Durations
 from soapgate.edge.hops import last_hop_lines
@@ -110,7 +110,7 @@ class Course:
         self.trips = trips
         self.action = said.action
         self.found: Sequence[Found] = said.found or NOBODY
-        self.ids = Ids(())  # of those who have none in an envelope
+        self.ids = ids_of(())  # of those who have none in an envelope
         # whether it may be sent again, and so must be kept
         self.keeps = said.action in service.idempotent
         self.peer = self.scheme = self.traces = b""  # of the client that asked last

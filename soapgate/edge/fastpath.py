@@ -36,7 +36,7 @@ from soapgate.edge.http11 import RequestHead
 from soapgate.edge.kept import Kept
 from soapgate.edge.known import Known
 from soapgate.edge.lines import Line, Way
-from soapgate.edge.riding import Ride
+from soapgate.edge.riding import Ride, ride
 from soapgate.edge.splicing import Pipe
 
 _log = Logger()
@@ -69,29 +69,24 @@ class ShortWay(Way):
         known = heads.find(data)
         if known is None:
             return False
-        ride = Ride()
-        ride.started = began
-        ride.data = data
-        ride.end = heads.end
-        ride.known = known
-        ride.digits = known.digits
+        one = ride(data, heads.end, known, began)
         try:
-            if self._goes(ride, downstream, known):
+            if self._goes(one, downstream, known):
                 return True
         except StoreError:
             pass  # nothing was done yet: the story meets it, and knows what to say
         except Exception as error:
-            if ride.place is not None:  # bytes may have gone up
-                if ride.held and self.pipe is not None:
+            if one.place is not None:  # bytes may have gone up
+                if one.held and self.pipe is not None:
                     self.pipe.close()  # what is left must not be anybody else's
-                ride.story().fail(error)
+                one.story().fail(error)
                 return True
             _log.failure("a defect on the short way, and so the long one is taken")
-        self._all_here(ride)
-        if ride.short_of and not began:
-            downstream.gather(ride.head, ride.end, ride.data)
+        self._all_here(one)
+        if one.short_of and not began:
+            downstream.gather(one.head, one.end, one.data)
         else:
-            downstream.begin(ride.head, ride.end, ride.data[ride.end :], ride, began)
+            downstream.begin(one.head, one.end, one.data[one.end :], one, began)
         return True
 
     def _goes(self, ride: Ride, downstream: Downstream, known: Known) -> bool:
@@ -128,17 +123,17 @@ class ShortWay(Way):
                 session = self._session(ids, course)
                 if session is None:
                     return False
-            ride.route = course.settled.route(session, now)
-            if ride.route is None or not takes(course.pool, session.backend):
+            bound = course.settled.bound(session, now)
+            if bound is None or not takes(course.pool, bound.backend):
                 return False
-            ride.found, ride.identities = session.found, session.identities
-            place = course.dialers[session.backend]
+            ride.found, ride.bound = session.found, bound
+            place = course.dialers[bound.backend]
         else:
             # the policy has had its turn: whoever tells on keeps to it
-            ride.route = ride.turn = self._turn(course.service)
-            if ride.route is None:
+            turn = ride.turn = self._turn(course.service)
+            if turn is None:
                 return False
-            place = course.dialers[ride.route.backend]
+            place = course.dialers[turn.backend]
         # asked of their classes: nobody overrides it, and compiled that is a direct call
         upstream = Kept.take(place)
         if upstream is None:

@@ -1,6 +1,7 @@
 # The types of `riding.py`.
 cimport cython
 from soapgate.core.pool cimport Member
+from soapgate.core.settled cimport Bound
 from soapgate.core.shapes cimport Ids, Told
 from soapgate.edge.courses cimport Course, Traffic, Trips
 from soapgate.edge.kept cimport Kept
@@ -10,8 +11,8 @@ from soapgate.edge.lines cimport Doorway, DownstreamLine, Line, Rider, UpstreamL
 cdef class Ride(Rider):
     cdef public bint answered, short_of, tried
     cdef public bytes data, digits
-    cdef public object found, route, turn
-    cdef public tuple identities
+    cdef public object found, turn
+    cdef public Bound bound
     cdef public Course course
     cdef public DownstreamLine downstream
     cdef public Kept place
@@ -29,3 +30,6 @@ cdef class Ride(Rider):
     )
     cdef bint _answers(self, bytes data) except -1
     cdef bint _echoes(self, Ids shown) except -1
+
+@cython.locals(one=Ride)
+cpdef Ride ride(bytes data, Py_ssize_t end, Known known, double began)

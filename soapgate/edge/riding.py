@@ -13,13 +13,15 @@ from twisted.logger import Logger
 
 from soapgate.core.routing import Identity, Route
 from soapgate.core.scanned import Found, Outcome, Scanned
+from soapgate.core.settled import Bound
 from soapgate.core.shapes import Ids, Told
-from soapgate.edge.courses import NOBODY
+from soapgate.edge.courses import NOBODY, Course, Traffic
 from soapgate.edge.desk import plain, silent
 from soapgate.edge.exchangelog import ExchangeRecord
 from soapgate.edge.flow import Whole
 from soapgate.edge.http11 import RequestHead, ResponseHead
 from soapgate.edge.kept import Kept
+from soapgate.edge.known import Known
 from soapgate.edge.lines import Line, Rider
 from soapgate.edge.proxy import GATEWAY_ERRORS, Exchange
 from soapgate.edge.upstream import UpstreamConnection
@@ -34,26 +36,42 @@ class Ride(Rider):
     it a story, which hears of it."""
 
     __slots__ = (
-        "answered", "course", "data", "decided", "digits", "downstream", "end", "found", "held",
-        "identities", "known", "learned", "place", "read", "route", "short_of", "started", "told",
-        "traffic", "tried", "turn", "upstream", "written",
+        "answered", "bound", "course", "data", "decided", "digits", "downstream", "end", "found",
+        "held", "known", "learned", "place", "read", "short_of", "started", "told", "traffic",
+        "tried", "turn", "upstream", "written",
     )  # fmt: skip
 
     short = True
 
-    def __init__(self) -> None:
-        self.tried = False  # whether a known shape was asked for what is in the envelope,
-        self.told: Told | None = None  # and what it said
-        self.turn: Route | None = None  # what a policy decided
-        self.route: Route | None = None
-        self.found: Sequence[Found] = NOBODY
-        self.identities: tuple[Identity, ...] = ()
-        self.place: Any = None
-        self.held = 0  # octets of the body that are in the pipe, or went through it
-        self.learned = 0
-        self.written = 0
-        self.answered = False
-        self.short_of = False  # whether some of a short body is still to come
+    answered: bool
+    bound: Bound | None  # what the pins of the ids said
+    course: Course
+    data: bytes
+    decided: float
+    digits: bytes
+    downstream: Any
+    end: int
+    found: Sequence[Found]
+    held: int  # octets of the body that are in the pipe, or went through it
+    known: Known
+    learned: int
+    place: Any
+    read: int
+    short_of: bool  # whether some of a short body is still to come
+    started: float
+    told: Told | None  # what a known shape said of the envelope,
+    traffic: Traffic
+    tried: bool  # if it was asked
+    turn: Route | None  # what a policy decided
+    upstream: Any
+    written: int
+
+    def way(self) -> tuple[Route, tuple[Identity, ...]]:
+        """Where it goes, and the ids that say so."""
+        if self.bound is not None:
+            return self.bound.told()
+        assert self.turn is not None
+        return self.turn, ()
 
     @property
     def head(self) -> RequestHead:
@@ -190,7 +208,8 @@ class Ride(Rider):
     def _log(self, reply: ResponseHead, shown: Ids | None, sent: int, now: float) -> None:
         record = ExchangeRecord()
         record.client = self.downstream.peer
-        self._note(record)
+        route, identities = self.way()
+        self._note(record, route)
         record.answered = record.finished = now
         record.status = reply.status
         record.read = self.read
@@ -198,13 +217,12 @@ class Ride(Rider):
         record.learned = self.learned
         if shown is not None:
             record.reply_scan = _outcome(shown)
-        record.told = self.route, self.found, self.identities
+        record.told = route, self.found, identities
         self.traffic.desk.log.record(record)
 
-    def _note(self, record: ExchangeRecord) -> None:
+    def _note(self, record: ExchangeRecord, route: Route) -> None:
         """What is to be said of the request."""
-        said, route = self.course.said, self.route
-        assert route is not None
+        said = self.course.said
         record.target = self.head.target
         record.method = said.method
         record.action = said.action
@@ -229,7 +247,7 @@ class Ride(Rider):
 
     def note(self, record: ExchangeRecord) -> None:
         """Write what is known into the record of the story."""
-        self._note(record)
+        self._note(record, self.way()[0])
         if self.told is not None:
             self.traffic.desk.metrics.scan("request", _outcome(self.told.ids))
 
@@ -257,6 +275,22 @@ class Ride(Rider):
         self.story().upstream_lost(upstream, why)
 
 
+def ride(data: bytes, end: int, known: Known, began: float) -> Ride:
+    """One that is about to begin, with a request whose `known` head ends at `end`. Without an
+    __init__, which would be a call of Python's in compiled code too."""
+    one = Ride.__new__(Ride)
+    one.data = data
+    one.end = end
+    one.known = known
+    one.digits = known.digits
+    one.started = began
+    one.bound = one.place = one.told = one.turn = None
+    one.found = NOBODY
+    one.answered = one.short_of = one.tried = False
+    one.held = one.learned = one.written = 0
+    return one
+
+
 class _Told(Exchange):
     """An exchange whose beginning went the short way."""
 
@@ -264,9 +298,8 @@ class _Told(Exchange):
         downstream, upstream, service = ride.downstream, ride.upstream, ride.course.service
         ride.note(self._record)
         self._said, self._found = ride.course.said, ride.found
-        assert ride.route is not None
-        self._identities, self._route = ride.identities, ride.route
-        self._identity = ride.route.identity
+        self._route, self._identities = ride.way()
+        self._identity = self._route.identity
         self._scanned = ride.scanned
         self._place, self._upstream = ride.place, upstream
         self._stage = "reply"

@@ -12,6 +12,7 @@ from typing import Any
 import lmdb
 
 from soapgate.core.pins import Pin
+from soapgate.core.room import Room
 
 REMEMBERED = 4096  # pins that are not decoded anew: some 400 bytes each
 
@@ -20,7 +21,7 @@ class Glance:
     """Looks at the pins of one file. `mend(error)` does what lets a failed look be tried again, or
     raises StoreError; `decode` makes a pin of a value."""
 
-    __slots__ = ("_begin", "_decode", "_mend", "_pins", "_table")
+    __slots__ = ("_begin", "_decode", "_mend", "_pins", "_room", "_table")
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class Glance:
         self._decode = decode
         self._mend = mend
         self._pins: dict[bytes, Pin] = {}
+        self._room = Room(REMEMBERED, self._pins.clear)
 
     def __call__(self, key: bytes) -> Pin | None:
         """The pin under `key`; None if there is none."""
@@ -50,7 +52,6 @@ class Glance:
         pin = self._pins.get(value)
         if pin is None:
             pin = self._decode(value)
-            if len(self._pins) >= REMEMBERED:
-                self._pins.clear()
-            self._pins[value] = pin
+            if self._room.takes():
+                self._pins[value] = pin
         return pin
