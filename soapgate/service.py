@@ -379,7 +379,7 @@ def _address(port: Any) -> str:
 def run(config: Config, path: Path | None = None) -> int:
     """Run a gateway in the foreground until SIGTERM or SIGINT. Returns the exit status: 0 after an
     orderly end, 1 if it could not start (each reason on stderr)."""
-    from soapgate.edge.turn import install
+    from soapgate.edge.turn import install, run_for_good
 
     reactor = install()
     if remark := compiled.remark():
@@ -393,5 +393,5 @@ def run(config: Config, path: Path | None = None) -> int:
     reactor.callWhenRunning(gateway.startService)
     reactor.callWhenRunning(gateway.open)
     reactor.addSystemEventTrigger("before", "shutdown", gateway.stopService)
-    reactor.run()
+    run_for_good(reactor)
     return int(gateway.failed)

@@ -219,7 +219,7 @@ def _never(pool: Pool, member: Member) -> None:
 
 def main(number: str) -> None:
     """The program. `number` is what it is called in the log."""
-    from soapgate.edge.turn import install
+    from soapgate.edge.turn import install, run_for_good
 
     reactor = install()
     write = textFileLogObserver(sys.stderr)
@@ -242,7 +242,7 @@ def main(number: str) -> None:
         reactor.adoptStreamConnection(CHANNEL_FD, socket.AF_UNIX, factory)
 
     reactor.callWhenRunning(ready)
-    reactor.run()
+    run_for_good(reactor)
 
 
 if __name__ == "__main__":

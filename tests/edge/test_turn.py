@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 from sockets import Ear, HalfEar, Pair, drained
@@ -10,7 +12,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
-from soapgate.edge.turn import LeanReactor
+from soapgate.edge.turn import LeanReactor, run_for_good
 
 
 def test_what_comes_is_read(reactor: LeanReactor, pair: Pair) -> None:
@@ -103,3 +105,12 @@ def test_a_second_word_to_stop_adds_nothing_to_the_first(reactor: LeanReactor) -
     reactor.callWhenRunning(impatient)
     reactor.run(installSignalHandlers=False)
     assert calls == ["shutdown"]
+
+
+def test_what_is_there_at_the_start_is_not_looked_through_for_rubbish() -> None:
+    frozen: list[int] = []
+    try:
+        run_for_good(SimpleNamespace(run=lambda: frozen.append(gc.get_freeze_count())))
+    finally:
+        gc.unfreeze()
+    assert frozen[0] > 0
