@@ -38,6 +38,8 @@ from soapgate.stores.lmdb_format import (
     with_used,
 )
 from soapgate.stores.lmdb_glance import Glance
+from soapgate.stores.lmdb_marks import SIZE as MARKS_SIZE
+from soapgate.stores.lmdb_marks import Marks
 from soapgate.stores.memory import MAX_PINS, WhenFull
 
 STEP_BYTES = 2**20  # the file grows by this or by a quarter, whichever is more
@@ -122,6 +124,9 @@ class LmdbStore:
             self._directory.mend()
         if alone:
             self._directory.mark("dirty")
+        self._marks = Marks(self._directory.shared("marks", MARKS_SIZE))
+        if alone:
+            self._marks.clear()
         try:
             self._open_file()
         except (*BROKEN, Unusable) as error:
@@ -161,7 +166,7 @@ class LmdbStore:
             raise
         self._env = env
         self._labels = Labels(labels)
-        self.glance = Glance(env, self._pins, self._decode, self._recover)
+        self.glance = Glance(env, self._pins, self._marks, self._decode, self._recover).look
 
     def _check(self, env: lmdb.Environment, before: int) -> None:
         """Refuse a file that was cut off; give a new one its first pages for good."""
@@ -267,6 +272,7 @@ class LmdbStore:
 
     def _bind(self, txn: _Writing, key: bytes, pin: Pin) -> Pin:
         value = self._labels.encode(txn, pin)
+        self._marks.set(key, txn.id())
         if not txn.put(key, value, overwrite=False, db=self._pins):
             return self._labels.decode_in(txn, txn.get(key, b"", db=self._pins))
         if self._room:
@@ -302,7 +308,9 @@ class LmdbStore:
     def _evict(self, txn: _Writing, number: int) -> None:
         with txn.cursor(self._order) as cursor:
             while number and cursor.first():
-                txn.delete(ordered_key(cursor.key()), db=self._pins)
+                key = ordered_key(cursor.key())
+                self._marks.set(key, txn.id())
+                txn.delete(key, db=self._pins)
                 cursor.delete()
                 self.evicted += 1
                 number -= 1
@@ -314,6 +322,7 @@ class LmdbStore:
         value = txn.get(key, db=self._pins)
         if value is None or not self._labels.decode_in(txn, value).same(old):
             return False
+        self._marks.set(key, txn.id())
         txn.put(key, self._labels.encode(txn, new), db=self._pins)
         self._reorder(txn, key, value, new.used)
         return True
@@ -324,6 +333,7 @@ class LmdbStore:
     def _touch(self, txn: _Writing, key: bytes, used: float) -> None:
         value = txn.get(key, db=self._pins)
         if value is not None:
+            self._marks.set(key, txn.id())
             txn.put(key, with_used(value, used), db=self._pins)
             self._reorder(txn, key, value, used)
 
@@ -338,6 +348,7 @@ class LmdbStore:
         value = txn.get(key, db=self._pins)
         if value is None or (old is not None and not self._labels.decode_in(txn, value).same(old)):
             return False
+        self._marks.set(key, txn.id())
         txn.delete(order(used_of(value), key), db=self._order)
         return txn.delete(key, db=self._pins)
 

@@ -5,6 +5,7 @@
     state                "clean" or "dirty", and the boot of the machine that wrote it
     guard                locked while one process opens, grows or closes the store
     users                locked, shared, by every process that has the store open
+    marks                what has changed (`lmdb_marks`), mapped by each of them; worth nothing else
     broken-TIME.mdb      a data file that could not be used, set aside; the newest few are kept
 
 The pins are written without waiting for the disk. That is safe against the death of any process,
@@ -236,20 +237,33 @@ class Directory:
         except FileNotFoundError:
             return 0
 
+    def shared(self, name: str, size: int) -> int:
+        """A file of `size` bytes, open until `leave`, for all users to map. Raises OSError."""
+        opened = self._open(name)
+        _lengthen(opened, 0, size)
+        return opened
+
     def allocate(self, start: int, end: int) -> bool:
-        """Lengthen the data file from `start` to `end` bytes, for good: a page that is mapped but
-        that the disk has no room for would kill the process that writes it. False if there is
-        no room."""
+        """Lengthen the data file from `start` to `end` bytes. False if there is no room."""
         opened = os.open(self.data, os.O_RDWR | os.O_CLOEXEC)
         try:
-            os.posix_fallocate(opened, start, end - start)
-        except OSError as error:
-            if error.errno not in NO_FALLOCATE:
-                return False
-            os.ftruncate(opened, max(end, os.fstat(opened).st_size))
+            _lengthen(opened, start, end)
+        except OSError:
+            return False
         finally:
             os.close(opened)
         return True
+
+
+def _lengthen(opened: int, start: int, end: int) -> None:
+    """Lengthen a file from `start` to `end` bytes, for good: a page that is mapped but that the
+    disk has no room for would kill the process that writes it. Raises OSError."""
+    try:
+        os.posix_fallocate(opened, start, end - start)
+    except OSError as error:
+        if error.errno not in NO_FALLOCATE:
+            raise
+        os.ftruncate(opened, max(end, os.fstat(opened).st_size))
 
 
 def _removed(file: Path) -> bool:

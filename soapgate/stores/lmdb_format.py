@@ -26,8 +26,9 @@ from soapgate.core.pins import KEY_BYTES, LIVE, Pin
 
 KINDS = (2, 3, 4)  # by what has ended of a pin that has a bound; without one it is of kind 1
 UNBOUNDED = 1
-FORMAT = b"soapgate pins 2"  # under FORMAT_KEY in the table of labels
-OLDER = (b"soapgate pins 1",)  # knew kind 1 only, so its files need no more than the new name
+FORMAT = b"soapgate pins 3"  # under FORMAT_KEY in the table of labels
+# Of what these wrote nothing has to be changed; but 1 knew kind 1 only, and neither sets marks.
+OLDER = (b"soapgate pins 1", b"soapgate pins 2")
 FORMAT_KEY = b"\0\0\0\0"  # label 0 is never given out
 
 Triple = tuple[str, str, str]

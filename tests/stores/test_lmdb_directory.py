@@ -202,6 +202,7 @@ def test_a_sound_file_of_another_boot_is_kept_with_a_note(tmp_path, run):
         "guard",
         "key",
         "lock.mdb",
+        "marks",
         "state",
         "users",
     ]
