@@ -123,6 +123,11 @@ def check(config: Path) -> None:
 
     with _problems():
         checked = load(config)
+    if checked.gateway.client_ca is not None:
+        from soapgate.serving import asked_of_clients  # here, for what TLS weighs
+
+        with _problems(f"{config}: "):
+            asked_of_clients(checked)
     for line in remarks(checked, str(config)):
         click.echo(f"{line} (a remark, no error)", err=True)
     counts = (
@@ -421,14 +426,15 @@ def _fail(sentence: str, status: int = BAD) -> NoReturn:
 
 
 @contextmanager
-def _problems() -> Iterator[None]:
-    """A configuration that cannot be used ends the command: its lines on stderr, status 2."""
+def _problems(where: str = "") -> Iterator[None]:
+    """A configuration that cannot be used ends the command: its lines on stderr, each behind
+    `where`, status 2."""
     from soapgate.core.errors import ConfigError
 
     try:
         yield
     except ConfigError as error:
-        _fail("\n".join(error.problems))
+        _fail("\n".join(where + line for line in error.problems))
 
 
 def _settings(path: Path | None) -> Config:

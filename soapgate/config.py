@@ -154,6 +154,8 @@ class Gateway(Table):
     listen: Annotated[
         tuple[Endpoint, ...], _list, BeforeValidator(_some), BeforeValidator(units.one_or_more)
     ] = ("tcp:8080",)
+    client_ca: Word | None = None  # None: clients are asked for no certificate
+    client_certificate: Literal["required", "optional"] = "required"
     admin: Annotated[Endpoint, AfterValidator(_local)] | None = None
     pins: Annotated[str, BeforeValidator(_pins)] = "lmdb:var/pins"
     max_pins: Positive = 1_000_000

@@ -38,9 +38,10 @@ from soapgate.edge.adminapi import ServiceInfo
 from soapgate.edge.health import Probes, Seen
 from soapgate.edge.http11 import HeadLimits
 from soapgate.edge.metrics import Metrics
+from soapgate.edge.mutual import endpoint
 from soapgate.edge.sweeping import Sweeper
 from soapgate.edge.workers import WorkerInfo
-from soapgate.serving import Prepared, Serving, make_store, prepare, renew
+from soapgate.serving import Prepared, Serving, asked_of_clients, make_store, prepare, renew
 from soapgate.supervisor import Supervisor
 
 _log = Logger()
@@ -48,8 +49,8 @@ _log = Logger()
 SYNC_SECONDS = 1.0  # how much a crash of the operating system may cost
 # what a reload does not change
 _FIXED = (
-    *("pins", "listen", "admin", "max_pins", "when_full", "workers", "fast_path", "log"),
-    "log_to",
+    *("pins", "listen", "client_ca", "client_certificate", "admin", "max_pins", "when_full"),
+    *("workers", "fast_path", "log", "log_to"),
 )
 
 
@@ -106,6 +107,7 @@ class Alone(Serving):
         super().__init__(reactor, config, store, flipped)
         self.own = self.metrics
         self._started = reactor.seconds()
+        self._asks = asked_of_clients(config)
 
     def make_pool(self, *about: Any) -> Pool:
         return Pool(*about)
@@ -117,7 +119,7 @@ class Alone(Serving):
         return succeed(None)
 
     async def listen(self, text: str) -> Any:
-        return await serverFromString(self._reactor, text).listen(self.front)
+        return await endpoint(self._reactor, text, self._asks).listen(self.front)
 
     async def begin(self, ports: Sequence[tuple[str, Any]]) -> None:
         """It accepts since it listens."""
@@ -360,7 +362,10 @@ class Gateway(TwistedService):
             for key in _FIXED:
                 if getattr(config.gateway, key) != getattr(self._config.gateway, key):
                     _log.warn("[gateway] {key} changes at the next start only", key=key)
-            applied = self._apply(replace(config, gateway=self._config.gateway))
+            before = self._config
+            # the tables too: workers that start later read them
+            tables = {**config.tables, "gateway": before.tables.get("gateway", {})}
+            applied = self._apply(replace(config, gateway=before.gateway, tables=tables))
         except SoapgateError as error:
             _log.error("not reloaded, nothing changed:\n{error}", error=error)
             return False

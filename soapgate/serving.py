@@ -40,6 +40,7 @@ from soapgate.edge.fastpath import ShortWay
 from soapgate.edge.front import Front
 from soapgate.edge.logfile import LogFile
 from soapgate.edge.metrics import Metrics
+from soapgate.edge.mutual import Asked, asked
 from soapgate.edge.proxy import Exchange
 from soapgate.edge.rewriting import Addresses
 from soapgate.edge.tls import client_options
@@ -87,6 +88,19 @@ def _tls(config: Config, pool: PoolConfig) -> dict[str, Any]:
             if not pool.tls.verify:
                 _log.warn("backend {name} is not verified: verify = false", name=backend.name)
     return options
+
+
+def asked_of_clients(config: Config) -> Asked | None:
+    """What listeners that speak TLS ask of clients. Raises ConfigError for a bad file."""
+    gateway = config.gateway
+    if gateway.client_ca is None:
+        return None
+    try:
+        return asked(
+            config.base / gateway.client_ca, required=gateway.client_certificate == "required"
+        )
+    except ConfigError as error:
+        raise ConfigError([f"[gateway] client_ca: {line}" for line in error.problems]) from None
 
 
 def make_store(config: Config) -> PinStore:

@@ -38,7 +38,7 @@ from soapgate.edge.workers import (
     WorkerInfo,
     spawner,
 )
-from soapgate.serving import Prepared
+from soapgate.serving import Prepared, asked_of_clients
 
 MODULE = "soapgate.worker"
 
@@ -55,7 +55,9 @@ class Supervisor:
         spawn: Spawn | None = None,
     ) -> None:
         """`flipped(pool, member)` hears of backends that exchanges of a worker took down or
-        brought up; `spawn` starts a process, left out real ones."""
+        brought up; `spawn` starts a process, left out real ones. Raises ConfigError for what no
+        worker could begin with."""
+        asked_of_clients(config)
         self.own = Metrics()
         self.own.store = store
         self.own.workers = 0

@@ -25,6 +25,7 @@ from soapgate.config import (
     Timeouts,
 )
 from soapgate.core.errors import ConfigError
+from soapgate.core.locations import Carrier, Joined, Location
 from soapgate.core.paths import check_namespace
 from soapgate.core.profiles import Profile, catalogue, read_profile
 from soapgate.core.services import shadowed
@@ -76,6 +77,7 @@ class _Reader:
             gateway, limits, timeouts, namespaces, pools, services, profiles, tables=self._tables
         )
         self._check_endpoints(gateway)
+        self._check_clients(gateway)
         self._check_workers(gateway, pools)
         for pool_name, pool in pools.items():
             self._check_pool(pool_name, pool)
@@ -162,6 +164,22 @@ class _Reader:
             if taken in seen:
                 self._problems.say(path, f'listens where "{seen[taken]}" does', endpoint)
             seen.setdefault(taken, endpoint)
+
+    def _check_clients(self, gateway: Gateway) -> None:
+        if gateway.client_ca is None:
+            if "client_certificate" in gateway.model_fields_set:
+                self._problems.say(
+                    ("gateway", "client_certificate"),
+                    "client_ca is missing, which says whose certificates are good",
+                    gateway.client_certificate,
+                )
+        elif not any(map(units.speaks_tls, gateway.listen)):
+            self._problems.say(
+                ("gateway", "client_ca"),
+                "no listener speaks TLS; listen needs one, as in"
+                ' "ssl:8443:privateKey=key.pem:certKey=cert.pem"',
+                gateway.client_ca,
+            )
 
     def _check_workers(self, gateway: Gateway, pools: Mapping[str, PoolConfig]) -> None:
         if gateway.workers == 1:
@@ -316,9 +334,10 @@ def _of_profile(name: str, line: str) -> tuple[Place, str]:
 
 def remarks(config: Config, name: str) -> list[str]:
     """What is allowed and probably not meant, a line each: roles that nobody has, pools and
-    profiles that nothing uses, addresses that lead round the gateway. `name` is what the lines
-    call the file."""
+    profiles that nothing uses, addresses that lead round the gateway, doors beside the one where a
+    certificate is asked for. `name` is what the lines call the file."""
     said = Problems(name)
+    _remark_certificates(said, config)
     used_profiles: set[str] = set()
     for service_name, service in config.service.items():
         used_profiles.update(one.name for one in config.profiles_for(service_name))
@@ -337,6 +356,35 @@ def remarks(config: Config, name: str) -> list[str]:
         if profile not in used_profiles:
             said.say(("profile", profile), "no service uses it; name it in sessions")
     return said.lines
+
+
+def _remark_certificates(said: Problems, config: Config) -> None:
+    gateway = config.gateway
+    if gateway.client_ca is not None and gateway.client_certificate == "required":
+        for number, listen in enumerate(gateway.listen):
+            if not units.speaks_tls(listen) and not units.is_local(listen):
+                said.say(
+                    ("gateway", "listen", number),
+                    "clients come in here without a certificate: client_ca is for TLS",
+                    listen,
+                )
+    if gateway.client_ca is None:
+        used = {one.name: one for name in config.service for one in config.profiles_for(name)}
+        for name, profile in used.items():
+            if any(map(_is_certificate, (*profile.lookup, *profile.bind))):
+                said.say(
+                    ("profile", name),
+                    "client:certificate finds nothing: without client_ca in [gateway] clients are"
+                    " asked for none",
+                )
+
+
+def _is_certificate(location: Location) -> bool:
+    parts = location.parts if isinstance(location, Joined) else (location,)
+    return any(
+        isinstance(one, Carrier) and (one.kind, one.name) == ("client", "certificate")
+        for one in parts
+    )
 
 
 def _remark_addresses(said: Problems, name: str, service: ServiceConfig) -> None:

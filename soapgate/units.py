@@ -130,6 +130,12 @@ def address(value: str) -> tuple[str, str, str] | None:
     return (family, options.get("interface", ""), port) if port else None
 
 
+def speaks_tls(value: str) -> bool:
+    """Whether clients of an endpoint speak TLS with it."""
+    scheme, _, inner = value.partition(":")
+    return scheme == "ssl" or (scheme == "haproxy" and speaks_tls(inner))
+
+
 def is_local(value: str) -> bool:
     """Whether an endpoint can be reached from this machine only."""
     scheme, _, options = split_endpoint(value)

@@ -35,7 +35,7 @@ from soapgate.edge.seats import SharedMember, SharedPool
 from soapgate.edge.sharing import Clients, SharedFront
 from soapgate.edge.totals import Counts, taken
 from soapgate.edge.workers import CHANNEL_FD
-from soapgate.serving import Serving, make_store, prepare
+from soapgate.serving import Serving, asked_of_clients, make_store, prepare
 from soapgate.tables import read
 
 _log = Logger("soapgate.worker")  # not __main__
@@ -83,13 +83,14 @@ class Worker:
         clients = Clients(self._board)
         serving.front.clients = clients  # type: ignore[attr-defined]
         self.apply(told)
+        asks = asked_of_clients(config)
         serving.start()
         self._looking.start(LOOK_SECONDS, now=False)
         self._bell = _Bell(self._bells, number, self._look)
         self._reactor.addReader(self._bell)
         for text, fd, family in told["listen"]:
             self._ports.append(
-                await sharing.accept(self._reactor, text, fd, family, serving.front, clients)
+                await sharing.accept(self._reactor, text, fd, family, serving.front, clients, asks)
             )
         clients.accepting(True)
 

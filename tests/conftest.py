@@ -1,7 +1,7 @@
 """No test runs on compiled modules that are out of date; `soapgate.compiled` sees that.
 
 It also makes `support` importable: whole gateways in memory (`gate`, `crew`), the
-command line (`commands`).
+command line (`commands`), certificates (`certs`).
 """
 
 from __future__ import annotations

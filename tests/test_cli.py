@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from certs import Authority
 from commands import ENVELOPE
 
 import soapgate
@@ -155,6 +156,20 @@ def test_check_says_every_defect_on_a_line_of_its_own(ask, tmp_path):
         f'{path}: [service.s] lost = "nice": allowed are "strict", "redispatch"',
         f"{path}: [pool]: is missing; at least one [pool.NAME] is needed",
     ]
+
+
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
+def test_check_reads_whose_certificates_clients_must_show(ask, good):
+    ca = good.with_name("clients.pem")
+    asks = '[gateway]\nlisten = "ssl:8443"\nclient_ca = "clients.pem"'
+    good.write_text(good.read_text().replace("[gateway]", asks))
+    missing = ask("check", good)
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert missing.stderr == (
+        f"{good}: [gateway] client_ca: {ca}: cannot be read: No such file or directory\n"
+    )
+    ca.write_bytes(Authority().pem)
+    assert ask("check", good).exit_code == 0
 
 
 def test_check_remarks_on_what_is_probably_not_meant(ask, good):

@@ -28,8 +28,8 @@ BAD = {
     ),
     "unknown key, far": (
         "[gateway]\nzzz = 1\n",
-        "[gateway] zzz = 1: unknown key; allowed are listen, admin, pins, max_pins, when_full,"
-        " workers, fast_path, log, log_to",
+        "[gateway] zzz = 1: unknown key; allowed are listen, client_ca, client_certificate, admin,"
+        " pins, max_pins, when_full, workers, fast_path, log, log_to",
     ),
     "unknown table, near": ("[gatway]\n", "[gatway]: unknown table; did you mean [gateway]?"),
     "unknown table, far": (
@@ -95,6 +95,28 @@ BAD = {
     "a duration of nothing": (
         "[service.s]\nidle = 0\n",
         "[service.s] idle = 0: allowed is a duration above 0",
+    ),
+    "certificates where nothing is encrypted": (
+        '[gateway]\nlisten = ["tcp:80", "haproxy:tcp:81"]\nclient_ca = "c.pem"\n',
+        '[gateway] client_ca = "c.pem": no listener speaks TLS; listen needs one, as in'
+        ' "ssl:8443:privateKey=key.pem:certKey=cert.pem"',
+    ),
+    "certificates of nobody": (
+        '[gateway]\nlisten = "ssl:443"\nclient_certificate = "optional"\n',
+        '[gateway] client_certificate = "optional": client_ca is missing, which says whose'
+        " certificates are good",
+    ),
+    "certificates or not": (
+        '[gateway]\nlisten = "ssl:443"\nclient_ca = "c.pem"\nclient_certificate = "request"\n',
+        '[gateway] client_certificate = "request": allowed are "required", "optional"',
+    ),
+    "a nameless file of authorities": (
+        '[gateway]\nlisten = "ssl:443"\nclient_ca = ""\n',
+        '[gateway] client_ca = "": allowed is a text that is not empty',
+    ),
+    "certificates near": (
+        '[gateway]\nlisten = "ssl:443"\nclient_cas = "c.pem"\n',
+        '[gateway] client_cas = "c.pem": unknown key; did you mean "client_ca"?',
     ),
     # namespaces
     "no prefix": (

@@ -191,6 +191,17 @@ def test_what_changes_at_the_next_start_only_is_said(house: House, said: list[st
     assert not (house.path.parent / "other.log").exists()
 
 
+def test_whose_certificates_clients_must_show_changes_at_the_next_start(
+    house: House, said: list[str]
+) -> None:
+    asks = '"ssl:8080"\nclient_ca = "missing.pem"\nclient_certificate = "optional"'
+    assert house.reload(FILE.replace('"tcp:8080"', asks))
+    assert [line for line in said if "next start only" in line] == [
+        f"[gateway] {key} changes at the next start only"
+        for key in ("listen", "client_ca", "client_certificate")
+    ]
+
+
 @pytest.mark.parametrize("text", [FILE, BAD["not TOML"]], ids=["good file", "bad file"])
 def test_a_rotated_log_is_opened_anew(house: House, text: str) -> None:
     """Whoever rotates it must not wait for a good configuration."""

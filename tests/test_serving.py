@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from certs import Authority
 from gate import FILE, House, ok, post
 
 from soapgate.config import load
@@ -13,7 +14,7 @@ from soapgate.core.errors import ConfigError
 from soapgate.core.policies import LeastRequests
 from soapgate.core.pool import Pool
 from soapgate.core.shapes import PRICE, SIGHTINGS
-from soapgate.serving import make_store, prepare, renew
+from soapgate.serving import asked_of_clients, make_store, prepare, renew
 
 
 def written(tmp_path: Path, text: str = FILE) -> Path:
@@ -33,6 +34,41 @@ def test_a_configuration_prepared_has_a_plan_for_each_service(tmp_path: Path) ->
     prepared = prepare(load(written(tmp_path)))
     assert prepared.plans.keys() == {"shop"}
     assert prepared.tls == {"shop": {}}
+
+
+ASKS = FILE.replace('"tcp:8080"', '"ssl:8443"\nclient_ca = "clients.pem"')
+
+
+def test_nothing_is_asked_of_clients_unless_the_file_says_so(tmp_path: Path) -> None:
+    assert asked_of_clients(load(written(tmp_path))) is None
+
+
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
+@pytest.mark.parametrize(("word", "required"), [("required", True), ("optional", False)])
+def test_what_is_asked_of_clients_lies_beside_the_file(
+    tmp_path: Path, word: str, required: bool
+) -> None:
+    (tmp_path / "clients.pem").write_bytes(Authority().pem)
+    text = ASKS.replace("[namespaces]", f'client_certificate = "{word}"\n[namespaces]')
+    asks = asked_of_clients(load(written(tmp_path, text)))
+    assert asks is not None
+    assert (len(asks.authorities), asks.required) == (1, required)
+
+
+def test_a_certificate_is_required_where_the_file_does_not_say(tmp_path: Path) -> None:
+    (tmp_path / "clients.pem").write_bytes(Authority().pem)
+    asks = asked_of_clients(load(written(tmp_path, ASKS)))
+    assert asks is not None
+    assert asks.required
+
+
+def test_a_missing_file_of_authorities_is_named_with_its_key(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        asked_of_clients(load(written(tmp_path, ASKS)))
+    assert str(caught.value) == (
+        f"[gateway] client_ca: {tmp_path / 'clients.pem'}: cannot be read: No such file or"
+        " directory"
+    )
 
 
 def test_the_store_lies_beside_the_file(tmp_path: Path) -> None:

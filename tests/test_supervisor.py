@@ -78,6 +78,19 @@ def test_a_reload_is_told_when_all_have_it(crewed: House2, said: list[str]) -> N
     assert crewed.gateway.pools["shop"].members.keys() == {"b1", "b2", "b3"}
 
 
+def test_what_a_reload_does_not_change_is_not_changed_for_a_worker_that_starts_later(
+    crewed: House2,
+) -> None:
+    """Else one of them might ask clients for no certificate any more."""
+    before = crewed.gateway.staff._told(0)["tables"]["gateway"]
+    changed = TWO.replace("[gateway]", '[gateway]\nlog = "none"') + '[timeouts]\nhead = "7s"\n'
+    crewed.path.write_text(changed)
+    assert crewed.gateway.reload()
+    told = crewed.gateway.staff._told(0)["tables"]
+    assert told["gateway"] == before
+    assert told["timeouts"] == {"head": "7s"}
+
+
 def test_a_bad_file_is_told_to_nobody(crewed: House2, said: list[str]) -> None:
     crewed.path.write_text(TWO.replace("[gateway]", "[gateway]\nlisten_to = 1"))
     assert not crewed.gateway.reload()

@@ -110,3 +110,38 @@ def test_addresses_that_lead_round_the_gateway_are_remarked():
         " rewrite_addresses = true it is the gateway's",
     ]
     assert remarks(parse(text + "rewrite_addresses = true\n", "FILE"), "FILE") == []
+
+
+CERTIFIED = '[gateway]\nlisten = ["ssl:8443", %s]\nclient_ca = "c.pem"\n'
+
+
+@pytest.mark.parametrize("listen", ["tcp:8080", "haproxy:tcp:8080"])
+def test_a_door_beside_the_one_that_asks_for_a_certificate_is_remarked(listen):
+    text = CERTIFIED % f'"{listen}"' + POOL
+    assert remarks(parse(text, "FILE"), "FILE") == [
+        f'FILE: [gateway] listen[1] = "{listen}": clients come in here without a certificate:'
+        " client_ca is for TLS"
+    ]
+
+
+@pytest.mark.parametrize("listen", ["haproxy:ssl:8444", "unix:/s", "tcp:80:interface=127.0.0.1"])
+def test_a_door_for_this_machine_or_with_tls_draws_no_remark(listen):
+    assert remarks(parse(CERTIFIED % f'"{listen}"' + POOL, "FILE"), "FILE") == []
+
+
+def test_where_a_certificate_is_optional_any_door_will_do():
+    text = CERTIFIED % '"tcp:80"' + 'client_certificate = "optional"\n' + POOL
+    assert remarks(parse(text, "FILE"), "FILE") == []
+
+
+@pytest.mark.parametrize(
+    "place", ["client:certificate", "client:certificate | lower", "client:certificate + query:a"]
+)
+def test_a_certificate_that_nobody_is_asked_for_is_remarked(place):
+    text = f'[service.s]\nsessions = ["mine"]\n[profile.mine]\nbind = ["{place}"]\n' + POOL
+    assert remarks(parse(text, "FILE"), "FILE") == [
+        "FILE: [profile.mine]: client:certificate finds nothing: without client_ca in [gateway]"
+        " clients are asked for none"
+    ]
+    asks = '[gateway]\nlisten = "ssl:443"\nclient_ca = "c.pem"\n'
+    assert remarks(parse(asks + text, "FILE"), "FILE") == []

@@ -167,6 +167,21 @@ def test_only_loopback_and_unix_sockets_are_local(value, local):
 
 
 @pytest.mark.parametrize(
+    ("value", "tls"),
+    [
+        ("ssl:8443", True),
+        ("haproxy:ssl:8443:privateKey=k", True),
+        ("haproxy:haproxy:ssl:8443", True),
+        ("tcp:8443", False),
+        ("haproxy:tcp:443", False),
+        ("unix:ssl", False),
+    ],
+)
+def test_only_ssl_speaks_tls_whatever_is_around_it(value, tls):
+    assert units.speaks_tls(value) is tls
+
+
+@pytest.mark.parametrize(
     ("check", "good", "bad"),
     [
         (units.host_pattern, ["a", "a.b", "*.a.b", "127.0.0.1", "[::1]"],

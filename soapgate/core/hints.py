@@ -69,8 +69,12 @@ def why_nothing(
 def _outside(message: Message, profiles: Iterable[Profile], direction: Direction) -> Iterator[str]:
     wanted: dict[str, list[str]] = {}
     for at in _locations(profiles, direction):
-        if isinstance(at, Carrier) and at.kind != "client":
+        if isinstance(at, Carrier):
             wanted.setdefault(at.kind, []).append(at.name)
+    of_client = wanted.pop("client", [])
+    if of_client:
+        whose = _some(f"client:{name}" for name in dict.fromkeys(of_client))
+        yield f"{whose}: known of the client's connection, which no message shows"
     if message.kind == "envelope":
         if wanted:
             kinds = " and ".join(sorted(wanted))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
@@ -30,9 +31,12 @@ from soapgate.edge.flow import Flow, Whole
 from soapgate.edge.framing import CHUNKED, Length, body_reader
 from soapgate.edge.http11 import RequestHead, find_head
 from soapgate.edge.lines import FIRST_READ, READ, DownstreamLine
+from soapgate.edge.mutual import broken_handshake
 
 if TYPE_CHECKING:
     from soapgate.edge.front import Front
+
+_log = Logger()
 
 # What a client may send ahead of its answers: one read.
 AHEAD_BYTES = READ
@@ -146,6 +150,8 @@ class Downstream(DownstreamLine, Protocol):
     def connectionLost(self, reason: TwistedFailure) -> None:
         """The client is gone."""
         self.unplug()
+        if not self.peer:
+            self._never_spoke(reason.value)
         if self.state == "gathering":
             self._tell()
         exchange, self.exchange = self.exchange, None
@@ -154,6 +160,13 @@ class Downstream(DownstreamLine, Protocol):
         if exchange is not None:
             exchange.client_left()
         self.front.left(self)  # last: behind the last one the log is closed
+
+    def _never_spoke(self, error: BaseException) -> None:
+        """Say why, if it was for want of TLS: no exchange will tell of it."""
+        why = broken_handshake(self.transport, error)
+        if why:
+            self.meet()
+            _log.info("client {client}: no TLS: {why}", client=self.connection, why=why)
 
     def meet(self) -> None:
         """Learn whom we serve: now, not when it connects, for a PROXY header (`haproxy:`) and the

@@ -27,6 +27,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from soapgate.edge.board import CLIENTS, Board
 from soapgate.edge.downstream import Downstream
 from soapgate.edge.front import Front
+from soapgate.edge.mutual import Asked, endpoint
 
 GIVES_WAY = 0.004  # seconds: longer than any exchange holds up the loop of another worker
 TAKEN = 0.001  # seconds after which a connection that still waited would have been read
@@ -174,13 +175,19 @@ async def listen(reactor: Any, text: str) -> Any:
 
 
 async def accept(
-    reactor: Any, text: str, fd: int, family: int, factory: Any, clients: Clients
+    reactor: Any,
+    text: str,
+    fd: int,
+    family: int,
+    factory: Any,
+    clients: Clients,
+    asks: Asked | None = None,
 ) -> Any:
-    """Accept, for `factory`, on the listening socket `fd`, which was made by `text`; returns the
-    port, which does not close what others listen on."""
+    """Accept, for `factory`, on the listening socket `fd`, which was made by `text`; `asks`: what
+    is asked of clients, with TLS. Returns the port, which does not close what others listen on."""
     # what systemd hands over is at hand already; the rest of the string says what surrounds it
     text = _SYSTEMD.sub(r"\1tcp:0", text)
-    return await serverFromString(_Adopting(reactor, fd, family, clients), text).listen(factory)
+    return await endpoint(_Adopting(reactor, fd, family, clients), text, asks).listen(factory)
 
 
 class _Nobody(Factory):  # type: ignore[misc]

@@ -38,7 +38,7 @@ def client_options(
     own = _own(cert, key) if cert is not None else None
     if not verify:
         return _Unverified(own, host)
-    trust = platformTrust() if ca is None else trustRootFromCertificates(_authorities(ca))
+    trust = platformTrust() if ca is None else trustRootFromCertificates(authorities(ca))
     try:
         return optionsForClientTLS(host, trustRoot=trust, clientCertificate=own)
     except UnicodeError as error:
@@ -52,7 +52,8 @@ def _read(path: Path) -> bytes:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
 
 
-def _authorities(path: Path) -> list[Certificate]:
+def authorities(path: Path) -> list[Certificate]:
+    """The certificates in a PEM file. Raises ConfigError for a file without any."""
     end = b"-----END CERTIFICATE-----"
     blocks = [block + end for block in _read(path).split(end)[:-1]]
     if not blocks:

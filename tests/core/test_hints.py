@@ -164,6 +164,15 @@ def test_cookies_that_a_response_sets_are_listed():
     assert said == "cookie names that are there: a; looked for are b"
 
 
+def test_what_is_known_of_the_connection_stands_in_no_message():
+    places = ["client:certificate", "client:address", "client:certificate"]
+    said = only(Message("envelope", b""), profile(bind=places))
+    assert said == (
+        "client:certificate, client:address: known of the client's connection, which no message"
+        " shows"
+    )
+
+
 def test_an_envelope_without_its_head_is_known_to_lack_it():
     said = only(Message("envelope", b""), profile(lookup=["cookie:a", "http:X"]))
     assert (

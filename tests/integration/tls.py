@@ -43,6 +43,12 @@ class Keys:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
+    def client(self, servers: Path) -> ssl.SSLContext:
+        """To call with; `servers`: the authority of those who are called."""
+        context = ssl.create_default_context(cafile=str(servers))
+        context.load_cert_chain(self.cert, self.key)
+        return context
+
     @property
     def endpoint(self) -> str:
         """As options of a Twisted endpoint string."""

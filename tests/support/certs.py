@@ -19,26 +19,31 @@ DAY = datetime.timedelta(days=1)
 
 
 class Authority:
-    """Signs certificates that are valid from yesterday to tomorrow."""
+    """Signs certificates that are valid from yesterday to tomorrow. `above`: who signs its own,
+    left out itself."""
 
-    def __init__(self, name: str = "Authority of the tests") -> None:
+    def __init__(
+        self, name: str = "Authority of the tests", above: Authority | None = None
+    ) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         ca = x509.BasicConstraints(ca=True, path_length=None)
-        certificate = self._build(self._name, self._key).add_extension(ca, critical=True)
-        self.pem = _pem(certificate.sign(self._key, hashes.SHA256()))
+        signer = above or self
+        certificate = signer._build(self._name, self._key).add_extension(ca, critical=True)
+        self.pem = _pem(certificate.sign(signer._key, hashes.SHA256()))
 
-    def issue(self, *names: str, days: int = 1) -> bytes:
+    def issue(
+        self, *names: str, days: int = 1, purpose: x509.ObjectIdentifier | None = None
+    ) -> bytes:
         """A certificate for these host names and addresses with its key, in PEM; with `days` of
-        -1 it has expired."""
+        -1 it has expired. `purpose`: the one it is for, left out any."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         alternatives = x509.SubjectAlternativeName([_general(name) for name in names])
-        certificate = (
-            self._build(subject, key, days)
-            .add_extension(alternatives, critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
+        built = self._build(subject, key, days).add_extension(alternatives, critical=False)
+        if purpose is not None:
+            built = built.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        certificate = built.sign(self._key, hashes.SHA256())
         secret = key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
