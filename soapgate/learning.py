@@ -124,9 +124,10 @@ def learn(
             notes += _remarks(ranked[number - 1], proposal)
     kinds = [message.kind for message in conversation]
     for one in insides(conversation, prefixes) if written is None else ():
+        cut = f"{one.cut} cuts it out" if one.cut else "no location cuts it out"
         notes.append(
             f"what {one.request} carries stands within a longer text at {one.response} (or the"
-            " other way round): no location cuts it out"
+            f" other way round): {cut}"
         )
     return Learned(
         kinds.count("request"), kinds.count("response"), tuple(guesses), written, tuple(notes)
@@ -168,6 +169,11 @@ def _remarks(candidate: Candidate, proposal: Proposal) -> list[str]:
             "it stands in a request before any response has it, so a client made it and it is"
             " bound; a constant (a key, a user) would look the same: record a second session and"
             " see whether it has another one"
+        )
+    if candidate.part:
+        said.append(
+            "it is made of what stands there by the words behind |: record a second session and see"
+            " whether it has another one, and whether all of the first has this"
         )
     if proposal.others:
         said.append(

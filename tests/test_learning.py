@@ -117,14 +117,57 @@ def test_an_id_that_a_built_in_profile_finds_needs_no_other(record):
     assert "cookie:JSESSIONID" in record(files, pick=1).written.toml
 
 
-def test_nothing_that_comes_back_is_said_and_what_is_within_is_shown(record):
-    reply = envelope("", f"<c:r><c:url>http://h/?s={ID}</c:url></c:r>")
-    asked = http(f"POST /shop?s={ID} HTTP/1.1", envelope())
+@pytest.mark.parametrize(
+    ("text", "carried", "cut"),
+    [
+        (f"session {ID} is open", ID, "no location cuts it out"),
+        ("annika1/2", "annika1", "Body/c:r/c:note | before:'/' cuts it out"),
+    ],
+)
+def test_nothing_that_comes_back_is_said_and_what_is_within_is_shown(record, text, carried, cut):
+    reply = envelope("", f"<c:r><c:note>{text}</c:note></c:r>")
+    asked = http(f"POST /shop?s={carried} HTTP/1.1", envelope())
     said = record({"a": http("HTTP/1.1 200 OK", reply), "b": asked})
     assert not said.useful
-    assert said.notes[0] == "no value of a response comes back in a request after it"
-    assert "query:s" in said.notes[1]
-    assert "Body/c:r/c:url" in said.notes[1]
+    assert said.notes == (
+        "no value of a response comes back in a request after it",
+        "what query:s carries stands within a longer text at Body/c:r/c:note (or the other way"
+        f" round): {cut}",
+    )
+
+
+HANDLE = "8f2a634f0d8fd6ef"
+
+
+def test_a_handle_that_begins_with_the_session_gives_a_profile_for_what_is_before_its_dash(record):
+    issued = envelope(
+        "", f"<c:logonResponse><returnval>{HANDLE}-0001</returnval></c:logonResponse>"
+    )
+    called = envelope("", f"<c:find><_this>{HANDLE}-0002</_this></c:find>")
+    said = record({"a.xml": issued, "b.xml": called})
+    (guess,) = said.guesses
+    assert guess.looks == "hex digits, 16 characters"
+    assert guess.responses == ("Body/c:logonResponse/returnval | before:'-'",)
+    assert guess.requests == ("Body/c:find/_this | before:'-'",)
+    assert "Body/c:find/_this | before:'-'" in said.written.toml
+    assert "record a second session" in said.notes[0]
+    assert HANDLE not in json.dumps(said.to_dict())
+
+
+def test_a_part_that_a_built_in_profile_finds_needs_no_other(record):
+    box = 'xmlns:v="http://www.virtualbox.org/"'
+    issued = f"<returnval>{HANDLE}-0001</returnval>"
+    called = f"<_this>{HANDLE}-0002</_this>"
+    logon, find = "IWebsessionManager_logonResponse", "IVirtualBox_findMachine"
+    said = record(
+        {
+            "a.xml": envelope("", f"<v:{logon} {box}>{issued}</v:{logon}>"),
+            "b.xml": envelope("", f"<v:{find} {box}>{called}</v:{find}>"),
+        }
+    )
+    assert said.useful
+    assert said.guesses[0].found_by == ("virtualbox",)
+    assert said.written is None
 
 
 def test_a_subscription_that_only_its_address_tells_is_known(record):

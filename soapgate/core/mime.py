@@ -27,12 +27,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, NoReturn
 
 from soapgate.core.encodings import Limited, NotSoap
 from soapgate.core.errors import Failure, Reason
-from soapgate.core.transfer_encodings import AsItIs, Transfer, open_transfer
+from soapgate.core.transfer_encodings import Transfer, open_transfer
 
 HEAD_BYTES = 16 * 1024  # of one part's head; mime4j takes 10,000, nobody sends 1,000
 PARTS = 100  # up to the root; CXF takes 50 in all
@@ -103,22 +103,28 @@ class Place(NamedTuple):
 class Root:
     """Reads the root part out of one message. `feed` its pieces, then `close`; `content_type` is
     the root's ("" if it has none) as soon as its head was read, `place` where it stands, and
-    `ended` says that no more of it will come. All raise NotSoap, Limited, and Failure MALFORMED
-    behind what can be read."""
+    `ended` says that no more of it will come. `opens` makes of a Content-Transfer-Encoding what
+    undoes it. All raise NotSoap, Limited, and Failure MALFORMED behind what can be read."""
 
     __slots__ = (
         "_at_line", "_delimiter", "_fed", "_first", "_first_head", "_first_place", "_given",
-        "_held", "_most", "_parts", "_phase", "_seen", "_start", "_transfer", "content_type",
-        "ended", "place",
+        "_held", "_most", "_opens", "_parts", "_phase", "_seen", "_start", "_transfer",
+        "content_type", "ended", "place",
     )  # fmt: skip
 
-    def __init__(self, related: Related, multipart_bytes: int) -> None:
+    def __init__(
+        self,
+        related: Related,
+        multipart_bytes: int,
+        opens: Callable[[bytes], Transfer] = open_transfer,
+    ) -> None:
         self.content_type: bytes | None = None
         self.place: Place | None = None
         self.ended = False
         self._delimiter = b"--" + related.boundary
         self._start = related.start
         self._most = multipart_bytes
+        self._opens = opens
         self._fed = 0
         self._given = 0  # octets of the message up to the end of _held
         self._held = b""
@@ -130,11 +136,6 @@ class Root:
         self._first_head: dict[bytes, bytes] | None = None
         self._first_place: Place | None = None
         self._transfer: Transfer | None = None
-
-    @property
-    def as_it_is(self) -> bool:
-        """Whether the root's bytes are the message's: its transfer encoding is none."""
-        return type(self._transfer) is AsItIs
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The pieces of the root, decoded."""
@@ -270,7 +271,7 @@ class Root:
         coding = head.get(b"content-encoding", b"").lower()
         if coding not in (b"", b"identity"):
             raise NotSoap(f"content encoding {coding[:40].decode('latin-1')} of the root part")
-        self._transfer = open_transfer(head.get(b"content-transfer-encoding", b""))
+        self._transfer = self._opens(head.get(b"content-transfer-encoding", b""))
         return self._transfer
 
 

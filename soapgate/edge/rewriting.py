@@ -8,7 +8,7 @@ long its attachments are; but a compressed one, all of which would have to be in
 its end like a document, to the same limit.
 
 What cannot be rewritten passes as it came and is counted by a word: `too-long`, `multipart` (one
-without a root that can be), `encoding` (a charset or a content coding that is not read),
+without a root that is read), `encoding` (a charset or a content coding that is not read),
 `malformed`, `sealed` (signed, or perhaps), `no-host` (the client named none that can stand in a
 URL). Where something was replaced
 the document goes on uncompressed: such replies are few, and a client that takes gzip takes that.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from soapgate.core.encodings import Limited, NotSoap
 from soapgate.core.errors import Failure, Reason
 from soapgate.core.mime import HEAD_BYTES, PARTS, Related, Root, related
+from soapgate.core.transfer_encodings import AsItIs
 
 MOST = 64 * 1024
 
@@ -166,35 +167,45 @@ def test_the_roots_bytes_are_all_of_it_and_nothing_else(content, first):
 )
 def test_the_root_is_handed_out_decoded(head, content, expected):
     expected = expected.replace(b"xy", b"x y")
-    plain = b"8bit" in head
-    assert pieces.each_way(lambda these: stands(these, ""), multi((head, content)))[4] is plain
     assert each_way(multi((head, content)))[1:] == (expected, "end")
     assert each_way(multi(NOTE, (head + b"Content-ID: <r>\r\n", content)), "r")[1] == expected
 
 
 def stands(pieces, start):
-    """(where the root's head begins, its content, its Content-ID, whether its bytes are as it is)
-    as the reader says it when the message is over."""
+    """(where the root's head begins, its content, its size, its Content-ID) as the reader says it
+    when the message is over."""
     root, size = Root(Related(b"b", start), MOST), 0
     for piece in [*pieces, None]:
         size += sum(map(len, root.close() if piece is None else root.feed(piece)))
     place = root.place
-    return place.begins - len(place.head), place.begins, size, place.name, root.as_it_is
+    return place.begins - len(place.head), place.begins, size, place.name
 
 
 @pytest.mark.parametrize(("data", "start"), FOUND.values(), ids=FOUND.keys())
 def test_the_root_stands_where_its_bytes_are_in_the_message(data, start):
-    head, begins, size, name, as_it_is = pieces.each_way(lambda these: stands(these, start), data)
+    head, begins, size, name = pieces.each_way(lambda these: stands(these, start), data)
     assert data[begins : begins + size] == b"<root/>"
     assert data[:head].endswith((b"\n", b"\xef\xbb\xbf"))
     assert data[:head].rstrip(b" \t\r\n").endswith(b"--b")
     assert data[head:begins].lower().startswith((b"content-type:", b"x: y"))
-    assert (name, as_it_is) == ("r", True)
+    assert name == "r"
 
 
 def test_a_root_without_a_head_stands_behind_its_empty_line():
     data = multi((b"", b"<root/>"))
-    assert pieces.each_way(lambda these: stands(these, ""), data) == (5, 7, 7, "", True)
+    assert pieces.each_way(lambda these: stands(these, ""), data) == (5, 7, 7, "")
+
+
+@pytest.mark.parametrize("named", ["r", "nobody"])
+def test_a_root_may_be_handed_out_in_its_transfer_encoding(named):
+    def read(these):
+        told = []
+        root = Root(Related(b"b", named), MOST, lambda coding: told.append(coding) or AsItIs())
+        out = [piece for one in these for piece in root.feed(one)]
+        return b"".join([*out, *root.close()]), told
+
+    data = multi((b"Content-ID: <r>\r\nContent-Transfer-Encoding: Base64\r\n", b"PH?\r\nJv"))
+    assert pieces.each_way(read, data) == (b"PH?\r\nJv", [b"Base64"])
 
 
 REFUSED = {

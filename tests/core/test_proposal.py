@@ -64,6 +64,25 @@ def test_an_address_that_is_asked_next_is_an_id_by_its_target():
     assert (said.profile.unknown, said.found_in) == ("balance", (1, 2))
 
 
+def test_an_id_that_is_a_part_is_cut_out_by_words():
+    made = response("", f"<c:opened><c:handle>{ID}-0001</c:handle></c:opened>")
+    use = request(target=f"/a;h={ID}-0002".encode())
+    said = proposed(made, use, use)
+    assert said.toml == (
+        '[namespaces]\nc = "urn:example:cart"\n\n[profile.session]\n'
+        "lookup = [\"param:h | before:'-'\"]\n"
+        "learn  = [\"Body/c:opened/c:handle | before:'-'\"]\n"
+    )
+    assert said.profile == read_toml("session", said.toml)
+    assert (said.found_in, said.others, said.left_out) == ((1, 2), 0, ())
+
+
+def test_a_part_and_a_whole_value_may_be_one_id():
+    said = proposed(response(set_cookie=f"SID={ID}.n1"), request(f"<c:S>{ID.upper()}</c:S>"))
+    assert "Header/c:S | lower" in said.toml
+    assert "cookie:SID | before:'.'" in said.toml
+
+
 def test_the_address_of_the_service_itself_is_no_id():
     made = response("", "<c:opened><c:at>http://10.1.1.7:8080/cart-number-77</c:at></c:opened>")
     use = request(target=b"/cart-number-77")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 
 import pieces
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from soapgate.core import ns
 from soapgate.core.addresses import Origins
+from soapgate.core.reencoding import decoded, encoded
 from soapgate.core.rewriting import Untouched
 from soapgate.core.rootrewriting import RootPart
 
@@ -167,6 +169,98 @@ def test_nothing_behind_the_root_is_waited_for():
     assert root.whole
 
 
+# --- a root in a transfer encoding ---------------------------------------------------------------
+
+QUOTED, BASE64 = b"quoted-printable", b"base64"
+
+
+def b64(text: str | bytes) -> bytes:
+    return base64.b64encode(text if isinstance(text, bytes) else text.encode())
+
+
+def wrapped(coding: bytes, content: bytes) -> bytes:
+    """A message whose root has this content, in this transfer encoding."""
+    return multi((HEAD.replace(b"binary", coding), content), BLOB)
+
+
+# PLAIN as others write it: in lines of another length, with escapes that nobody needs
+LINES = {
+    QUOTED: PLAIN.replace("=", "=3d").replace("9001", "9=\r\n0=30=31").encode() + b"=\r\n",
+    BASE64: b"\r\n".join(b64(PLAIN)[at : at + 61] for at in range(0, len(b64(PLAIN)), 61)),
+}
+ENCODED = {
+    "quoted-printable": (QUOTED, LINES[QUOTED]),
+    "in other letters": (b"Quoted-Printable", LINES[QUOTED]),
+    "with bare LF": (QUOTED, LINES[QUOTED].replace(b"\r\n", b"\n")),
+    "with a soft line end at its end": (QUOTED, LINES[QUOTED][:-2]),
+    "base64": (BASE64, LINES[BASE64]),
+    "base64 in one line": (b"BASE64", b64(PLAIN)),
+    "base64 with line ends behind": (BASE64, b64(PLAIN) + b"\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize(("coding", "content"), ENCODED.values(), ids=ENCODED)
+def test_an_encoded_root_is_rewritten_within_its_encoding(coding, content):
+    body, *counts = each_way(wrapped(coding, content))
+    assert counts == [1, 0]
+    assert body == wrapped(coding, encoded(coding, MOVED.encode()))
+    assert [one for one in read(body) if one[0] == "r@x"] == [("r@x", MOVED.encode())]
+
+
+@pytest.mark.parametrize("coding", [QUOTED, BASE64])
+@pytest.mark.parametrize("kind", [STARTED, KIND + b"; start=z"])
+def test_an_encoded_root_stands_where_any_other_may(coding, kind):
+    head = HEAD.replace(b"binary", coding)
+    around = ([BLOB] if kind is STARTED else []), [BLOB, BLOB]
+
+    def message(content: bytes) -> bytes:
+        return multi(*around[0], (head, content), *around[1])
+
+    moved = encoded(coding, MOVED.encode())
+    assert each_way(message(LINES[coding]), kind) == (message(moved), 1, 0)
+
+
+@pytest.mark.parametrize("coding", [QUOTED, BASE64])
+def test_the_length_in_the_head_is_that_of_the_encoded_root(coding):
+    def message(content: bytes) -> bytes:
+        head = HEAD.replace(b"binary", coding) + b"Content-Length: %d\r\n" % len(content)
+        return multi((head, content), BLOB)
+
+    moved = encoded(coding, MOVED.encode())
+    assert each_way(message(LINES[coding])) == (message(moved), 1, 0)
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "iso-8859-1"])
+@pytest.mark.parametrize("coding", [QUOTED, BASE64])
+def test_an_encoded_root_has_a_charset_of_its_own(coding, charset):
+    head = TYPE.replace(b"UTF-8", charset.encode()) + b"Content-Transfer-Encoding: " + coding
+    told = f"<?xml version='1.0'?>\r\n{envelope('<b>Grüße --b</b>')}"
+
+    def message(told: str) -> bytes:
+        return multi((head + b"\r\n", encoded(coding, told.encode(charset))))
+
+    assert done([message(told)]) == (message(told.replace(NODE, GATE)), 1, 0)
+
+
+@pytest.mark.parametrize("coding", [QUOTED, BASE64])
+def test_an_encoded_root_in_which_nothing_is_replaced_is_the_bytes_that_came(coding):
+    none = encoded(coding, envelope(body="<b/>").encode()).replace(b"\r\n", b"\n")
+    assert each_way(wrapped(coding, none)) == (wrapped(coding, none), 0, 0)
+    sealed = encoded(coding, envelope(signature("")).encode()) + b"\r\n"
+    assert each_way(wrapped(coding, sealed)) == (wrapped(coding, sealed), 0, 1)
+
+
+@pytest.mark.parametrize("coding", [QUOTED, BASE64])
+def test_an_encoded_root_is_bounded_as_it_stands_in_the_message(coding):
+    data = wrapped(coding, LINES[coding])
+    end = data.index(LINES[coding]) + len(LINES[coding])
+    assert each_way(data, KIND, end)[1] == 1
+    assert each_way(data, KIND, end - 1) == "too-long"
+    broken = wrapped(coding, b"=?" + LINES[coding])
+    assert each_way(broken, KIND, end) == "too-long"
+    assert each_way(broken, KIND, end + 2) == "multipart"
+
+
 # --- what is signed ------------------------------------------------------------------------------
 
 
@@ -193,18 +287,19 @@ def test_a_signature_over_attachments_and_other_parts_seals_nothing():
 # --- what stays ----------------------------------------------------------------------------------
 
 
-def encoded(name: bytes, content: bytes) -> bytes:
-    return multi((HEAD.replace(b"binary", name), content), BLOB)
-
-
 STAYING = {
     "mixed": (multi((HEAD, PLAIN)), b"multipart/mixed; boundary=b", "multipart"),
     "without a boundary": (multi((HEAD, PLAIN)), b"multipart/related", "multipart"),
-    "quoted-printable": (encoded(b"quoted-printable", PLAIN.encode()), KIND, "multipart"),
-    "quoted-printable that is broken": (encoded(b"Quoted-Printable", b"=x"), KIND, "multipart"),
-    "base64": (encoded(b"base64", b"PGEv"), KIND, "multipart"),
-    "base64 that is broken": (encoded(b"BASE64", b"P?"), KIND, "multipart"),
-    "an unknown encoding": (encoded(b"x-uu", PLAIN.encode()), KIND, "multipart"),
+    "broken quoted-printable": (wrapped(QUOTED, PLAIN.encode()), KIND, "multipart"),
+    "open quoted-printable": (wrapped(QUOTED, LINES[QUOTED] + b"=0"), KIND, "multipart"),
+    "broken base64": (wrapped(BASE64, b"?" + LINES[BASE64]), KIND, "multipart"),
+    "open base64": (wrapped(BASE64, LINES[BASE64].rstrip() + b"Cg"), KIND, "multipart"),
+    "an unknown encoding": (wrapped(b"x-uu", PLAIN.encode()), KIND, "multipart"),
+    "encoded, no XML": (wrapped(BASE64, b64(PLAIN[:-1])), KIND, "malformed"),
+    "encoded, and a boundary that goes on": (
+        multi((HEAD.replace(b"binary", BASE64), LINES[BASE64]), after=b"--bc\r\n"),
+        KIND, "malformed",
+    ),
     "a compressed root": (multi((b"Content-Encoding: gzip\r\n", b"x")), KIND, "multipart"),
     "no part": (b"--b--\r\n", KIND, "multipart"),
     "nothing": (b"", KIND, "multipart"),
@@ -215,7 +310,7 @@ STAYING = {
     "a head that is none": (multi((b"no field\r\n", PLAIN)), KIND, "malformed"),
     "an unknown charset": (multi((TYPE.replace(b"UTF-8", b"x-no"), PLAIN)), KIND, "encoding"),
     "no charset's bytes": (multi((TYPE.replace(b"UTF-8", b"utf-16"), b"<a>xy")), KIND, "encoding"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "kind", "word"), STAYING.values(), ids=STAYING)
@@ -319,12 +414,49 @@ def read(data: bytes):
     ]
 
 
+@settings(deadline=None, max_examples=200)
+@given(
+    coding=st.sampled_from([QUOTED, BASE64]),
+    root=BODIES,
+    width=st.integers(1, 70),
+    line_end=st.sampled_from([b"\r\n", b"\n"]),
+    noise=NOISE,
+    sizes=st.lists(st.integers(0, 300), max_size=6),
+)
+def test_any_encoded_root_says_afterwards_what_the_rewritten_one_says(
+    coding, root, width, line_end, noise, sizes
+):
+    raw = root.encode()
+    if coding == QUOTED:  # all of it in escapes, in lines of any length
+        units = [b"=%02x" % byte for byte in raw]
+        cut = [b"".join(units[at : at + width]) for at in range(0, len(units), width)]
+        content = (b"=" + line_end).join(cut)
+    else:
+        plain = b64(raw)
+        content = line_end.join(plain[at : at + width] for at in range(0, len(plain), width))
+    head, blob = HEAD.replace(b"binary", coding), (b"Content-ID: <n>\r\n", noise)
+    data = multi(blob, (head, content), blob, after=b"--b--")
+    assert decoded(coding, content) == raw
+    plain = done([multi(blob, (HEAD, raw), blob, after=b"--b--")], STARTED)
+    body, replaced, _ = done(pieces.cut(data, sizes), STARTED)
+    assert replaced == plain[1] == root.count(epr())
+    assert read(body) == read(plain[0])
+    begins, ends = data.index(content), len(data) - data.index(content) - len(content)
+    assert body[:begins] == data[:begins]
+    assert body[len(body) - ends :] == data[len(data) - ends :]
+    now = body[begins : len(body) - ends]
+    if not replaced:
+        assert now == content
+    assert decoded(coding, now) == raw.replace(epr().encode(), epr().replace(NODE, GATE).encode())
+
+
 PIECES = st.lists(
     st.sampled_from(
         [b"--b", b"--b\r\n", b"\r\n--b\r\n", b"\n--b--\n", b"\r\n", b"\n", b"\r", b"-", b"--", b" ",
          b"Content-ID: <r@x>\r\n", b"Content-ID: <n>\r\n\r\n", b"\r\n\r\n", PLAIN.encode(), b"b",
          b":", b"\xef\xbb\xbf", b"Content-Transfer-Encoding: base64\r\n", b"PGEv", b"=", b"\0",
-         b"Content-Length: 9\r\n"]
+         b"Content-Length: 9\r\n", b64(PLAIN), b"Content-Transfer-Encoding: quoted-printable\r\n",
+         LINES[QUOTED]]
     ),
     max_size=20,
 ).map(b"".join)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import re
 import zlib
@@ -247,6 +248,22 @@ def test_a_compressed_one_goes_on_uncompressed(coding: str, size: int) -> None:
     assert over(talk) == []
 
 
+@pytest.mark.parametrize("coding", ["", *CODINGS])
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_root_in_base64_is_base64_afterwards(coding: str, size: int) -> None:
+    def message(root: bytes) -> bytes:
+        lines = base64.encodebytes(root).strip().replace(b"\n", b"\r\n")
+        return multi(lines, head=ROOT64 + b"Content-Length: %d\r\n" % len(lines))
+
+    talk, raw = one(addresses=ON), response(message(epr()))
+    if coding:
+        said = b"Content-Encoding: " + coding.encode()
+        raw = response(CODINGS[coding](message(epr())), said)
+    assert answer(talk, *cut(raw, size)) == response(message(MOVED))
+    assert counted(talk) == {"rewritten": 1}
+    assert over(talk) == []
+
+
 def test_a_compressed_one_without_addresses_stays_as_it_is() -> None:
     talk = one(addresses=ON)
     raw = response(gzip.compress(multi(envelope())), b"Content-Encoding: gzip")
@@ -271,7 +288,7 @@ UNTOUCHED = {
     "malformed: broken XML": response(multi(epr()[:-1])),
     "malformed: a boundary that goes on": response(multi(epr() + b"\r\n--bc")),
     "encoding: br": response(multi(epr()), b"Content-Encoding: br"),
-    "multipart: base64": response(multi(b"PGEv", head=ROOT64)),
+    "multipart: broken base64": response(multi(b"PGEv?", head=ROOT64)),
     "multipart: no root": response(b"no part"),
     "sealed: signed": response(multi(SIGNED)),
     "sealed: by HTTP": response(multi(epr()), b"Signature-Input: a=()"),

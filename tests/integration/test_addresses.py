@@ -6,7 +6,12 @@ for their WSDL: here somebody who asked on their own port, as a health check doe
 
 from __future__ import annotations
 
+import base64
+import email
+import email.policy
 import gzip
+import quopri
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -156,6 +161,50 @@ def test_a_contract_in_several_compressed_documents_is_loaded_through_the_gatewa
     assert backend.served
     assert {request.get("Host") for request in backend.requests} == {f"127.0.0.1:{running.port}"}
     assert running.metric("soapgate_rewrites_total", outcome="rewritten") == 2
+
+
+# --- a root in a transfer encoding ---------------------------------------------------------------
+
+REFERENCE = """<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>
+ <t:opened xmlns:t="urn:t"><a:Address xmlns:a="http://www.w3.org/2005/08/addressing"
+ >%s/sub/7</a:Address></t:opened></e:Body></e:Envelope>"""
+RELATED = b"multipart/related; boundary=b"
+WRITERS = {"base64": base64.encodebytes, "quoted-printable": quopri.encodestring}
+
+
+@pytest.mark.parametrize("coding", WRITERS)
+def test_a_client_follows_the_reference_in_an_encoded_root_through_the_gateway(cast, coding):
+    photo = bytes(range(256)) * 64
+
+    def reply(request: Message) -> bytes:
+        if request.start.split()[1] != "/open":
+            return ok(b"<ok/>")
+        root = WRITERS[coding]((REFERENCE % backend.url).encode())
+        parts = (
+            f"Content-Type: text/xml\r\nContent-Transfer-Encoding: {coding}\r\n\r\n".encode()
+            + root,
+            b"Content-Type: image/x\r\nContent-Transfer-Encoding: binary\r\n\r\n" + photo,
+        )
+        body = b"".join(b"--b\r\n" + part + b"\r\n" for part in parts) + b"--b--\r\n"
+        return ok(body).replace(b"Content-Type: text/xml", b"Content-Type: " + RELATED, 1)
+
+    backend = cast.backend("b1", reply=reply)
+    running = cast.gateway([backend], service={"rewrite_addresses": True})
+    here = f"http://127.0.0.1:{running.port}"
+    with direct() as session:
+        opened = session.post(f"{here}/open", data=envelope(), timeout=WAIT)
+        assert int(opened.headers["Content-Length"]) == len(opened.content)
+        message = email.message_from_bytes(
+            b"Content-Type: " + RELATED + b"\r\n\r\n" + opened.content, policy=email.policy.HTTP
+        )
+        root, _ = message.get_payload()
+        assert root["Content-Transfer-Encoding"] == coding
+        (address,) = re.findall(rb">(http[^<]*)<", root.get_payload(decode=True))
+        assert address.decode() == f"{here}/sub/7"
+        assert b"\r\n\r\n" + photo + b"\r\n--b--" in opened.content
+        assert session.post(address.decode(), data=envelope(), timeout=WAIT).ok
+    assert [line["path"] for line in running.log(2)] == ["/open", "/sub/7"]
+    assert running.metric("soapgate_rewrites_total", outcome="rewritten") == 1
 
 
 # --- a reply with a long attachment -------------------------------------------------------------
