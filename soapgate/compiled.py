@@ -41,6 +41,7 @@ MODULES = (
     "soapgate.edge.kept",
     "soapgate.edge.known",
     "soapgate.edge.lines",
+    "soapgate.edge.loose",
     "soapgate.edge.riding",
     "soapgate.edge.splicing",
     "soapgate.edge.turn",

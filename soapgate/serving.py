@@ -180,7 +180,9 @@ class Serving:
         for name in [name for name in self.dialers if name not in pools]:
             for dialer in self.dialers.pop(name).values():
                 dialer.close()
-        self.front.use(_downstream_times(config), config.limits.heads, config.limits.connections)
+        reads = {name for plan in prepared.plans.values() for name in plan.request.fields}
+        limits = config.limits
+        self.front.use(_downstream_times(config), limits.heads, limits.connections, reads)
         self._absent_before = self._absent()
         self._count_shapes()
         self.table = {name: self._service(name, prepared.plans, pools) for name in prepared.plans}

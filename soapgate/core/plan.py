@@ -375,6 +375,8 @@ class RequestWatch(_Watch):
         self._client = by_name(ours, "client")
         # whether the finds of `http` depend on more than the head
         self.looks_at_client = bool(self._client)
+        # on which fields they depend, cookies apart
+        self.fields = frozenset(name for name, _ in self._http)
 
     def http(self, facts: HttpFacts) -> list[Found]:
         """What the request's head and connection hold, in order of precedence."""

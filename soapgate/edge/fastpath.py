@@ -94,7 +94,7 @@ class ShortWay(Way):
         data, end = ride.data, ride.end
         course: Course | None = known.course
         if course is None or course.tables is not self.desk.tables:
-            course = known.course = self._course(ride.head)
+            course = known.course = self._course(ride.like)
             if course is None:
                 return False
         size = known.size
@@ -161,7 +161,7 @@ class ShortWay(Way):
         self.traffic.went += 1
         if course.peer != downstream.peer_bytes or course.scheme != downstream.scheme:
             course.peer, course.scheme = downstream.peer_bytes, downstream.scheme
-            course.traces = course.said.traces(ride.head, course.peer, course.scheme)
+            course.traces = course.said.traces(ride.like, course.peer, course.scheme)
         more = ride.held > 0
         ride.written = Line.send_parts(upstream, known.forward, course.traces, data, end, more)
         if more:

@@ -6,7 +6,7 @@ a client that is one too many is told so by a closed connection at once, and nev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
@@ -17,6 +17,7 @@ from soapgate.edge.downstream import Downstream, DownstreamTimes
 from soapgate.edge.http11 import HeadLimits, RequestHead, parse_request_head
 from soapgate.edge.known import KnownHeads
 from soapgate.edge.lines import Doorway
+from soapgate.edge.loose import LooseHeads
 from soapgate.edge.metrics import Metrics
 
 
@@ -46,15 +47,26 @@ class Front(Doorway, Factory):
         self._emptied: Callable[[], None] | None = None
         self.use(times, limits, most)
 
-    def use(self, times: DownstreamTimes, limits: HeadLimits, most: int) -> None:
-        """Hold every connection to these from its next request on."""
+    def use(
+        self,
+        times: DownstreamTimes,
+        limits: HeadLimits,
+        most: int,
+        reads: Collection[bytes] = (),
+    ) -> None:
+        """Hold every connection to these from its next request on. `reads`: lower-case names of
+        fields that profiles look at."""
         self.times = times
         self.idle_seconds = times.idle
         self.exchange_seconds = times.exchange
         self.limits = limits
         self.most = most
         # what was read under other limits is not known under these
-        self.known = KnownHeads(lambda raw: parse_request_head(raw, limits))
+
+        def parse(raw: bytes) -> RequestHead:
+            return parse_request_head(raw, limits)
+
+        self.known = KnownHeads(parse, loose=LooseHeads(parse, reads, limits.bytes))
 
     def buildProtocol(self, addr: IAddress | None) -> Downstream:
         """One connection."""

@@ -14,10 +14,11 @@ cdef class Known:
     @cython.locals(stop=Py_ssize_t, digits=bytes)
     cdef Py_ssize_t _resize(self, bytes data, Py_ssize_t start) except -1
     cpdef object head(self, bytes digits)
+    cpdef object exact(self, bytes data, Py_ssize_t end, bytes digits)
 
 cdef class KnownHeads:
     cdef public Py_ssize_t end
-    cdef public object _parse, _entries
+    cdef public object _parse, _entries, _loose
     cdef public dict _known
     cdef Known _latest
     @cython.locals(known=Known, end=Py_ssize_t)

@@ -88,14 +88,22 @@ class Known:
             self._of = digits
         return self._head
 
+    def exact(self, data: bytes, end: int, digits: bytes) -> AnyHead:
+        """The head that `data` begins with and that ends at `end`, where it was found."""
+        return self.head(digits)
+
 
 class KnownHeads:
-    """A bounded memory in front of `parse`, which must depend on nothing but the bytes."""
+    """A bounded memory in front of `parse`, which must depend on nothing but the bytes. `loose`
+    knows heads that are not the same (`soapgate.edge.loose.LooseHeads`)."""
 
-    def __init__(self, parse: Callable[[bytes], AnyHead], entries: int = ENTRIES) -> None:
+    def __init__(
+        self, parse: Callable[[bytes], AnyHead], entries: int = ENTRIES, loose: Any = None
+    ) -> None:
         self.end = 0  # of the head that was found last
         self._parse = parse
         self._entries = entries
+        self._loose = loose
         self._known: dict[bytes, Known] = {}  # by the head without digits
         self._latest: Known | None = None  # most often the next is like it
 
@@ -105,9 +113,10 @@ class KnownHeads:
         end = known.fit(data) if known is not None else 0
         if not end:
             known = self._known.get(_key(data, data.find(b"\r\n\r\n") + 4)[0])
-            if known is None:
-                return None
-            end = known.fit(data)
+            end = known.fit(data) if known is not None else 0
+            if not end and self._loose is not None:
+                known = self._loose.find(data)
+                end = self._loose.end if known is not None else 0
             if not end:
                 return None
             self._latest = known
@@ -117,7 +126,7 @@ class KnownHeads:
     def take(self, data: bytes) -> AnyHead | None:
         """The head that `data` begins with, if it was read before."""
         known = self.find(data)
-        return known.head(known.digits) if known is not None else None
+        return known.exact(data, self.end, known.digits) if known is not None else None
 
     def read(self, raw: bytes) -> AnyHead:
         """What `parse(raw)` returns or raises."""
@@ -129,6 +138,8 @@ class KnownHeads:
         head = self._parse(raw)
         if len(raw) <= ENTRY_BYTES:
             self._remember(raw, head)
+            if self._loose is not None:
+                self._loose.learn(raw, head)
         return head
 
     def _remember(self, raw: bytes, head: AnyHead) -> None:

@@ -76,6 +76,12 @@ class Ride(Rider):
     @property
     def head(self) -> RequestHead:
         """The request's."""
+        head: RequestHead = self.known.exact(self.data, self.end, self.digits)
+        return head
+
+    @property
+    def like(self) -> RequestHead:
+        """One that is like the request's in all that is read; costs nothing."""
         head: RequestHead = self.known.head(self.digits)
         return head
 
@@ -132,7 +138,7 @@ class Ride(Rider):
         if not self.found:
             addresses = course.service.addresses
             if addresses is not None and addresses.may_show(
-                member.name, self.head.method, forward, data, end
+                member.name, self.like.method, forward, data, end
             ):
                 return False
         # nothing is in the way any more
@@ -223,7 +229,7 @@ class Ride(Rider):
     def _note(self, record: ExchangeRecord, route: Route) -> None:
         """What is to be said of the request."""
         said = self.course.said
-        record.target = self.head.target
+        record.target = self.like.target
         record.method = said.method
         record.action = said.action
         record.service = self.course.service.name
@@ -311,7 +317,7 @@ class _Told(Exchange):
         downstream.flow = flow
         connected = upstream.exchange is ride
         deadline = upstream.deadline
-        upstream.begin(self, ride.head.method, flow, ride.decided)
+        upstream.begin(self, ride.like.method, flow, ride.decided)
         upstream.sent = True
         upstream.written = ride.written
         upstream.deadline = deadline
