@@ -80,7 +80,8 @@ _NAMES = tuple(
         (1, "id$ key$ ref$"),
     )
 )
-_PARTS = {"Header": 2, "cookie": 2, "param": 1, "query": 1, "http": 1, "url": 1, "Body": 0}
+_PARTS = {"Header": 2, "cookie": 2, **dict.fromkeys(("param", "query", "cookieless"), 1)}
+_PARTS |= {"http": 1, "url": 1, "Body": 0}
 
 
 @dataclass(frozen=True, slots=True)
