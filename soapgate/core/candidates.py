@@ -108,7 +108,8 @@ _DIGIT = re.compile(r"\d")
 _SHORT = re.compile(r"(?=.*\d)[A-Za-z0-9]+")
 _A_UUID = re.compile("(?i)" + _UUID)
 
-_PARTS = {"Header": 2, "cookie": 2, "param": 1, "query": 1, "http": 1, "url": 1, "Body": 0}
+_PARTS = {"Header": 2, "cookie": 2, **dict.fromkeys(("param", "query", "cookieless"), 1)}
+_PARTS |= {"http": 1, "url": 1, "Body": 0}
 
 
 @dataclass(frozen=True, slots=True)

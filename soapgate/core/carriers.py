@@ -1,4 +1,5 @@
-"""Reads session ids from HTTP: cookies, Set-Cookie, path parameters, the query, the whole target.
+"""Reads session ids from HTTP: cookies, Set-Cookie, what stands in the target of a request, or in
+the URL that a Location names.
 
 The one rule: junk is skipped, never refused. Cookies are read as clients write them, not as
 RFC 6265 wishes: quoted and not (one id either way), with `$Version` and `$Path` (RFC 2965; gSOAP
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_tz
 from urllib.parse import unquote_to_bytes
@@ -24,6 +25,9 @@ LONG_PAST = 946_684_800.0  # 2000-01-01: no cookie lives that expires before, wh
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"[ \t]*(?=;|$)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _BLANK = " \t"
+# ASP.NET (CookielessHelper): a segment in brackets, of a capital letter and a value each
+_COOKIELESS = re.compile(rb"/\(((?:[A-Z]\([^)/]*\))+)\)(?=/|$)")
+_COOKIELESS_VALUE = re.compile(rb"([A-Z])\(([^)/]*)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,32 @@ def query(target: bytes) -> Iterator[tuple[str, str]]:
             yield text(unquote_to_bytes(name)), text(unquote_to_bytes(value)).strip()
 
 
+def cookieless(target: bytes) -> Iterator[tuple[str, str]]:
+    """Letter and value of each `X(value)` in the segment `/(X(1)S(value))/` that ASP.NET without
+    cookies puts into its paths: S the session, A an anonymous user, F a ticket of forms
+    authentication, X that cookies were tried. Of several segments the last one counts, as there."""
+    path = unquote_to_bytes(target.partition(b"?")[0])
+    segments: list[bytes] = _COOKIELESS.findall(path)
+    if segments:
+        for letter, value in _COOKIELESS_VALUE.findall(segments[-1])[:MAX_PAIRS]:
+            yield letter.decode("ascii"), text(value).strip()
+
+
+# what an id may stand in within a URL: the kind of its location -> who reads it from a target
+IN_URL: dict[str, Callable[[bytes], Iterator[tuple[str, str]]]] = {
+    "param": path_params,
+    "query": query,
+    "cookieless": cookieless,
+}
+
+
+def names_in_url(kind: str, name: str) -> bool:
+    """Whether something of a kind of `IN_URL` may have this name."""
+    if kind == "cookieless":
+        return len(name) == 1 and "A" <= name <= "Z"
+    return bool(name) and name == name.strip() and not any(char in name for char in "&;/?=#")
+
+
 def target(raw: bytes) -> str:
     """A request target as an id: path and query, written in one way (RFC 3986 6.2.2: percent
     encoding in upper case, none for unreserved characters), without an authority (RFC 9112
@@ -112,6 +142,31 @@ def target_of_address(address: str) -> str:
     if found is None or found[1].lower() in _DEFINED:
         return ""
     return target(raw)
+
+
+def path_of(target: bytes) -> str:
+    """The path of a request target as it may be shown, without what may carry an id or a password:
+    it ends before the first query, parameter or fragment and before what ASP.NET writes into it,
+    and starts after any scheme and authority."""
+    text = target.decode("latin-1")  # str first: its `in` takes a tenth of what that of bytes does
+    if "?" in text or ";" in text or "%" in text or "#" in text or "(" in text:
+        text = _HIDDEN.sub("", text)
+    if text[:1] != "/" and "://" in text:
+        text = "/" + text.partition("://")[2].partition("/")[2]
+    return text
+
+
+# the marks, and the same escaped; of ASP.NET's, a bracket, a capital letter and a bracket
+_HIDDEN = re.compile(
+    r"[?;#].*|%(?:3[bBfF]|23).*|(?:\(|%28)(?:[A-Z]|%[45][0-9A-Fa-f])(?:\(|%28).*", re.DOTALL
+)
+
+
+def of_address(read: Callable[[bytes], Iterable[tuple[str, str]]], name: str, address: str) -> str:
+    """The first value of a name that `read` finds in a URL, absolute or relative as a Location may
+    be (RFC 9110 10.2.2); "" if there is none."""
+    raw = address.encode("utf-8", "replace").partition(b"#")[0]
+    return next((value for one, value in read(raw) if one == name and value), "")
 
 
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)

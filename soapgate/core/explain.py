@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from soapgate.core.carriers import path_of
 from soapgate.core.encodings import Limited, NotSoap, open_coding
 from soapgate.core.errors import Failure, Reason
 from soapgate.core.explained import (
@@ -121,7 +122,7 @@ def describe(
         kind=message.kind,
         service=service,
         host=message.first(b"host").decode("latin-1"),
-        path=re.split(rb"[?;#]", message.target, maxsplit=1)[0].decode("latin-1"),
+        path=path_of(message.target),
         action=message.action,
         status=message.status,
         container=container,

@@ -23,7 +23,7 @@ from soapgate.core.explained import Direction, Message, View
 from soapgate.core.locations import Carrier, SoapPath
 from soapgate.core.matching import holds, text_of
 from soapgate.core.paths import NameTest, Predicate, Step
-from soapgate.core.plan import URL_TARGET
+from soapgate.core.probes import URL_TARGET
 from soapgate.core.profiles import HttpFacts, Plan, Profile, catalogue
 from soapgate.core.scanned import Outcome, Scanned
 from soapgate.core.sight import Sight, scanned
@@ -101,6 +101,7 @@ def _there(message: Message, direction: Direction) -> dict[str, list[str]]:
         "cookie": _names(name for name, _ in carriers.cookies(fields.get(b"cookie", ()))),
         "param": _names(name for name, _ in carriers.path_params(message.target)),
         "query": _names(name for name, _ in carriers.query(message.target)),
+        "cookieless": _names(name for name, _ in carriers.cookieless(message.target)),
     }
 
 

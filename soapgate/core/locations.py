@@ -1,7 +1,7 @@
 """The location language: where a session id lives, written as text, parsed into a value.
 
     Header/p:Name/...  Body/p:Name/...            a path (`paths`) from soap:Header or soap:Body
-    cookie:NAME  http:NAME  param:NAME  query:NAME  url:target
+    cookie:NAME  http:NAME  param:NAME  query:NAME  cookieless:S  url:target
     client:address|connection|certificate
     PLACE | word | word                           the id is made of the text found there (`values`)
     PLACE + PLACE                                 one id of several, all of which must be there
@@ -24,12 +24,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, get_args
 
+from soapgate.core.carriers import names_in_url
 from soapgate.core.errors import LocationError
 from soapgate.core.matching import fault_codes
 from soapgate.core.paths import Namespaces, Path, PathReader
 from soapgate.core.values import Transform, read_transform
 
-CarrierKind = Literal["cookie", "http", "param", "query", "url", "client"]
+CarrierKind = Literal["cookie", "http", "param", "query", "cookieless", "url", "client"]
 Way = Literal["request", "response"]
 FACTS: dict[str, tuple[str, ...]] = {
     "client": ("address", "connection", "certificate"),
@@ -46,7 +47,7 @@ _PIECES = re.compile(r"'[^']*'|\"[^\"]*\"|(?P<cut>\s+[+|]\s+)|.", re.DOTALL)
 _ALLOWED = (
     "a location is Header/... or Body/... (steps p:Name, *:Name, Name, *, a last @attr,"
     " predicates [@attr='v'] and [p:Child='v'], // for any depth), cookie:NAME, http:NAME,"
-    " param:NAME, query:NAME, url:target, client:address, client:connection or"
+    " param:NAME, query:NAME, cookieless:S, url:target, client:address, client:connection or"
     " client:certificate, perhaps with words that make the id (| lower), or several joined by +,"
     " and where a session ends also action:URI, fault:CODE, empty:exchange, id:LOCATION,"
     " request:LOCATION or response:LOCATION; for example Header/shop:Session/@id"
@@ -65,7 +66,8 @@ class SoapPath(Path):
 @dataclass(frozen=True, slots=True)
 class Carrier:
     """A place outside the envelope. The `name` of an HTTP field is lower case, a cookie's and a
-    parameter's is as written; for `client` and `url` it is one of their `FACTS`."""
+    parameter's is as written, for `cookieless` it is a capital letter; for `client` and `url` it
+    is one of their `FACTS`."""
 
     text: str
     kind: CarrierKind
@@ -250,7 +252,12 @@ def _check_carrier(text: str, kind: str, name: str) -> None:
                 f"location {text!r}: {name!r} is no name of a {kind} field; allowed are letters,"
                 f" digits and !#$%&'*+-.^_`|~, for example {kind}:JSESSIONID"
             )
-    elif not name or any(char in name for char in "&;/?=#") or name != name.strip():
+    elif not names_in_url(kind, name):
+        if kind == "cookieless":
+            raise LocationError(
+                f"location {text!r}: {name!r} is nothing that ASP.NET has in its paths; allowed is"
+                " a capital letter, for example cookieless:S, the session"
+            )
         raise LocationError(
             f"location {text!r}: {name!r} is no name of a parameter; it may not be empty nor hold"
             f" & ; / ? = #, for example {kind}:jsessionid"

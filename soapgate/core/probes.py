@@ -34,12 +34,13 @@ from soapgate.core.locations import (
 from soapgate.core.matching import Values, text_of
 from soapgate.core.ns import SOAP11, SOAP12, WSA
 from soapgate.core.scanned import Found, Use
-from soapgate.core.values import Finish, chain, joined
+from soapgate.core.values import Finish, Transform, chain, joined
 
 if TYPE_CHECKING:
     from soapgate.core.profiles import Profile
 
 Hits = list[tuple[int, Found]]
+Single = SoapPath | Carrier | ActionMarker | FaultMarker | EmptyMarker  # a place, or what marks one
 
 USES: Mapping[Way, tuple[Use, ...]] = {
     "request": ("lookup", "bind", "end"),
@@ -54,6 +55,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "none": frozenset((f"{SOAP12}/role/none",)),
 }
 ROLE_NAMES = ("actor", "role")
+URL_TARGET = "url:target"
 
 _ROLE_ATTRIBUTES = (f"{{{SOAP11}}}actor", f"{{{SOAP12}}}role")
 _ACTION_TAGS = frozenset(f"{{{uri}}}Action" for uri in WSA)
@@ -68,7 +70,7 @@ class Probe:
     rank: int
     profile: str
     use: Use
-    location: SoapPath | Carrier | ActionMarker | FaultMarker | EmptyMarker
+    location: Single
     text: str
     marker: bool = False
     named: bool = False
@@ -198,13 +200,32 @@ def _of_location(profile: Profile, use: Use, location: Location, ids: set[str]) 
         names_id = location.names_id or location.what.text in ids
         location = location.what
     marker = not names_id or (use == "end" and is_cookie(location))
-    places = location.parts if isinstance(location, Joined) else (location,)
+    places = _places(location)
     for part, place in enumerate(places):
-        words = place.transforms if isinstance(place, SoapPath | Carrier) else ()
+        words = _words(place)
         of_ids = use not in _NO_IDS  # what the profile says of ids is not said of dates
         named = (of_ids and profile.named) or any(word.name == "named" for word in words)
         finish = None if marker else chain((*words, *(profile.value if of_ids else ())))
         yield Probe(0, profile.name, use, place, text, marker, named, finish, part, len(places))
+
+
+def common(profiles: Iterable[Profile]) -> Iterator[tuple[str, str]]:
+    """(profile, location) of what any request may have without being of a session, and a response
+    may repeat: its target, a block of any name, and what stands in its URL where a profile learns
+    from URLs."""
+    for profile in profiles:
+        learnt = {
+            (word.name, word.argument)
+            for location in profile.learn
+            for place in _places(location)
+            for word in _words(place)
+        }
+        for location in profile.lookup:
+            words = _words(location)
+            named = profile.named or (bool(words) and words[0].name == "named")
+            in_url = isinstance(location, Carrier) and (location.kind, location.name) in learnt
+            if named or in_url or location.text == URL_TARGET:
+                yield profile.name, location.text
 
 
 def taken_back(probe: Probe) -> Probe:
@@ -224,6 +245,16 @@ def by_name(probes: Iterable[Probe], kind: CarrierKind) -> dict[str, tuple[Probe
 def is_cookie(location: Location) -> bool:
     """Whether it is a cookie, and nothing more."""
     return isinstance(location, Carrier) and location.kind == "cookie"
+
+
+def _places(location: Location) -> Sequence[Single]:
+    """The single places of what is no `End`."""
+    assert not isinstance(location, End)
+    return location.parts if isinstance(location, Joined) else (location,)
+
+
+def _words(place: Location) -> Sequence[Transform]:
+    return place.transforms if isinstance(place, SoapPath | Carrier) else ()
 
 
 def _in_header(probe: Probe) -> bool:

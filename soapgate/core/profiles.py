@@ -28,6 +28,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Literal, get_args
 
+from soapgate.core.carriers import IN_URL
 from soapgate.core.envelope import SoapVersion
 from soapgate.core.errors import ConfigError, LocationError
 from soapgate.core.locations import (
@@ -448,10 +449,12 @@ def _misplaced(key: str, location: Location) -> str:
         if key in ("expires", "sent", "reply_to"):
             return "a Header or Body location is wanted"
         if key == "learn" and place.kind not in ("cookie", "http"):
-            return "a response has Header and Body locations, cookie: and http: only"
+            allowed = "a response has Header and Body locations, cookie: and http: only"
+            url = f"; what stands in its Location is http:Location | {place.text}"
+            return allowed + (url if place.kind in IN_URL else "")
         if key == "end" and place.kind in ("client", "url"):
             return (
-                "an end is a Header or Body location, cookie:, http:, param:, query:, action:,"
-                " fault:"
+                "an end is a Header or Body location, cookie:, http:, param:, query:,"
+                " cookieless:, action:, fault:"
             )
     return ""

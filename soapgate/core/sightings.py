@@ -54,8 +54,9 @@ _PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A value at a place. `part`: Header, Body, cookie, http, param, query or url; `name` the last
-    name of the place, `several` whether its location finds other values in this message too."""
+    """A value at a place. `part`: Header, Body, cookie, http, param, query, cookieless or url;
+    `name` the last name of the place, `several` whether its location finds other values in this
+    message too."""
 
     location: str
     part: str
@@ -125,16 +126,16 @@ def _of_head(message: Message) -> Iterator[_Raw]:
         for cookie in carriers.set_cookies(fields.get(b"set-cookie", ()), 0.0):
             if not cookie.deleted:
                 yield f"cookie:{cookie.name}", "cookie", cookie.name, cookie.value, ""
+        for field in ("location", "content-location"):
+            for raw in fields.get(field.encode(), ()):
+                for kind, name, value in _of_url(raw.partition(b"#")[0]):
+                    yield f"http:{field} | {kind}:{name}", "http", name, value, ""
     else:
-        pairs = (
-            ("cookie", carriers.cookies(fields.get(b"cookie", ()))),
-            ("param", carriers.path_params(message.target)),
-            ("query", carriers.query(message.target)),
-        )
-        for kind, found in pairs:
-            for name, value in found:
-                if not any(char in name for char in "&;/?=# "):
-                    yield f"{kind}:{name}", kind, name, value, ""
+        for name, value in carriers.cookies(fields.get(b"cookie", ())):
+            if not any(char in name for char in "&;/?=# "):
+                yield f"cookie:{name}", "cookie", name, value, ""
+        for kind, name, value in _of_url(message.target):
+            yield f"{kind}:{name}", kind, name, value, ""
         yield TARGET, "url", "target", carriers.target(message.target), ""
     usual = _USUAL_FIELDS.split()
     for raw, values in fields.items():
@@ -142,6 +143,15 @@ def _of_head(message: Message) -> Iterator[_Raw]:
         if name not in usual:
             for each in values:
                 yield f"http:{name}", "http", name, carriers.text(each).strip(), ""
+
+
+def _of_url(target: bytes) -> Iterator[tuple[str, str, str]]:
+    """Kind, name and value of what a location names in a URL. A name with a blank is none: what
+    stands between blanks in a location may be a word."""
+    for kind, read in carriers.IN_URL.items():
+        for name, value in read(target):
+            if carriers.names_in_url(kind, name) and " " not in name:
+                yield kind, name, value
 
 
 def _of_envelope(message: Message, prefixes: Prefixes) -> Iterator[_Raw]:

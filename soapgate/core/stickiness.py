@@ -90,7 +90,7 @@ _CARRIERS = {
     "Body": "B",
     "cookie": "C",
     "http": "F",
-    **dict.fromkeys(("param", "url"), "P"),
+    **dict.fromkeys(("param", "cookieless", "url"), "P"),
     "query": "Q",
     "client": "A",
 }

@@ -7,6 +7,8 @@
     base64                   what it says in base64 (RFC 4648 4 and 5), as UTF-8
     xml:p:A/p:B[@c='d']      it is an element: the first text at this path, which starts with it
     target                   it is an absolute URL: its path and query, as `url:target` writes them
+    param:N query:N          it is a URL: what the location of that name finds in it
+    cookieless:S
     named                    {namespace}name=text; only first, and only of elements and attributes
 
 The one rule: a word is a pure function from text to text, so a value that comes out of a scanner's
@@ -33,7 +35,7 @@ Finish = Callable[[str], str]
 
 WORDS = (
     *("trim", "lower", "unquote", 'before:"TEXT"', 'after:"TEXT"'),
-    *("base64", "xml:PATH", "target", "named"),
+    *("base64", "xml:PATH", "target", "param:NAME", "query:NAME", "cookieless:S", "named"),
 )
 _ALLOWED = f'a value is made of {", ".join(WORDS)}; for example cookie:S | unquote | before:"."'
 _PLAIN = ("trim", "lower", "unquote", "base64", "target", "named")
@@ -66,6 +68,8 @@ def read_transform(text: str, at: int, end: int, namespaces: Namespaces) -> Tran
     if name == "xml" and argument:
         reader = PathReader(text, at + len("xml:"), end, namespaces, _ALLOWED, bare=True)
         return Transform(name, argument, reader.read("the text"))
+    if name in carriers.IN_URL and carriers.names_in_url(name, argument):
+        return Transform(name, argument)
     if name in ("before", "after"):
         bare = argument[1:-1] if _is_quoted(argument) else argument
         if bare:
@@ -135,6 +139,11 @@ def _base64(text: str) -> str:
         raise Unreadable("not base64 of a text in UTF-8") from None
 
 
+def _in_url(transform: Transform) -> Finish:
+    read, name = carriers.IN_URL[transform.name], transform.argument
+    return lambda text: carriers.of_address(read, name, text)
+
+
 def _xml(transform: Transform) -> Finish:
     path = transform.path
     assert path is not None
@@ -161,4 +170,5 @@ _FUNCTIONS: dict[str, Callable[[Transform], Finish]] = {
     "base64": lambda transform: _base64,
     "xml": _xml,
     "target": lambda transform: carriers.target_of_address,
+    **dict.fromkeys(carriers.IN_URL, _in_url),
 }

@@ -23,6 +23,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Literal
 
+from soapgate.core.carriers import path_of
 from soapgate.core.routing import Identity, Route
 from soapgate.core.scanned import Found
 from soapgate.core.stickiness import Facts, code
@@ -275,16 +276,4 @@ SHAPES = {
     "none": None,
 }
 
-_HIDDEN = re.compile(r"[?;#].*|%(?:3[bBfF]|23).*", re.DOTALL)  # the same marks, escaped too
 _PLAIN = re.compile(r"[!#-<>-\[\]-~]+").fullmatch  # printable ASCII but blank, quote, = and \
-
-
-def path_of(target: bytes) -> str:
-    """The path of a request target, without what may carry an id or a password: it ends before the
-    first query, parameter or fragment, and starts after any scheme and authority."""
-    text = target.decode("latin-1")  # str first: its `in` takes a tenth of what that of bytes does
-    if "?" in text or ";" in text or "%" in text or "#" in text:
-        text = _HIDDEN.sub("", text)
-    if text[:1] != "/" and "://" in text:
-        text = "/" + text.partition("://")[2].partition("/")[2]
-    return text

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import further
 import protocols
+import references
 import resources_of_ws
 import vendors
 
 from soapgate.core import ns
 
-PARTS = (protocols, further, resources_of_ws, vendors)
+PARTS = (protocols, further, references, resources_of_ws, vendors)
 CONVERSATIONS = {name: messages for part in PARTS for name, messages in part.CONVERSATIONS.items()}
 NAMESPACES = {prefix: uri for part in PARTS for prefix, uri in part.NAMESPACES.items()}
 DECLARED = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items())

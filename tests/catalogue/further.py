@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from speech import fault11, fault12, rq, rs
+from references import parameters
+from speech import fault11, rq, rs
 
 from soapgate.core import ns
 
 NAMESPACES = {
-    "coor10": ns.WSCOOR10,
-    "coor11": ns.WSCOOR11,
-    "at10": ns.WSAT10,
-    "at11": ns.WSAT11,
-    "arj": "http://schemas.arjuna.com/ws/2005/10/wsarj",
     "cx": ns.WSCTX,
     "elga": ns.SOAP12,
     "vendor": "urn:example:context-of-a-vendor",
-    "evt04": ns.WSE04,
-    "evt11": ns.WSE11,
-    "cxfevt": "http://cxf.apache.org/ws-eventing",
-    "axisevt": "http://www.axis.com/2009/event",
-    "tev": "http://www.onvif.org/ver10/events/wsdl",
-    "wsnt": ns.WSNT,
     "mx": "http://multiplex.transport.cxf.apache.org",
     "sca": "http://tuscany.apache.org/xmlns/sca/1.0",
     "sec0212": ns.WSSE0212,
@@ -46,58 +36,6 @@ NAMESPACES = {
 }
 
 
-def parameters(inside, prefix="wsa"):
-    """Reference parameters of an endpoint, with its address."""
-    return (
-        f"<{prefix}:Address>http://node-1:8080/s</{prefix}:Address>"
-        f"<{prefix}:ReferenceParameters>{inside}</{prefix}:ReferenceParameters>"
-    )
-
-
-def coordination(version):
-    """A transaction of one enrolment, as Narayana names it."""
-    c, a = f"coor{version}", f"at{version}"
-    context = f"<{c}:Identifier>urn:t1</{c}:Identifier><{c}:CoordinationType/>"
-
-    def service(name, instance):
-        inside = f"<arj:InstanceIdentifier>{instance}</arj:InstanceIdentifier>"
-        return f"<{c}:{name}>{parameters(inside)}</{c}:{name}>"
-
-    def to(instance):
-        return (
-            '<arj:InstanceIdentifier wsa:IsReferenceParameter="true">'
-            f"{instance}</arj:InstanceIdentifier>"
-        )
-
-    return [
-        rq("", f"<{c}:CreateCoordinationContext/>"),
-        rs(
-            "",
-            f"<{c}:CreateCoordinationContextResponse><{c}:CoordinationContext>{context}"
-            f"{service('RegistrationService', 'i1')}</{c}:CoordinationContext>"
-            f"</{c}:CreateCoordinationContextResponse>",
-            "learn urn:t1",
-            "learn i1",
-        ),
-        rq(to("i1"), f"<{c}:Register/>", "lookup i1"),
-        rs(
-            "",
-            f"<{c}:RegisterResponse>{service('CoordinatorProtocolService', 'i2')}"
-            f"</{c}:RegisterResponse>",
-            "learn i2",
-        ),
-        rq(
-            f"<{c}:CoordinationContext>{context}</{c}:CoordinationContext>",
-            "<x:op/>",
-            "bind urn:t1",
-        ),
-        rq(to("i2"), f"<{a}:Prepared/>", "lookup i2"),
-        rq(to("i2"), f"<{a}:Committed/>", "lookup i2", "end "),
-        rq(to("i3"), f"<{a}:Aborted/>", "lookup i3", "end "),
-        rq(to("i4"), f"<{a}:ReadOnly/>", "lookup i4", "end "),
-    ]
-
-
 def activity(context, identifier):
     """One message each way with a WS-Context header block."""
     block = (
@@ -109,43 +47,6 @@ def activity(context, identifier):
         rq(block, "<x:op/>", "bind urn:uuid:7"),
         rs(block, "<x:opResponse/>", "learn urn:uuid:7"),
         rq("<z:context><z:session/></z:context>", "<x:op/>"),
-    ]
-
-
-def subscription(prefix, issued, carried):
-    """Subscribe, GetStatus, Renew, Unsubscribe; `issued` and `carried` hold the id s1."""
-    p = prefix
-    return [
-        rq("", f"<{p}:Subscribe><{p}:Delivery/></{p}:Subscribe>"),
-        rs(
-            "",
-            f"<{p}:SubscribeResponse><{p}:SubscriptionManager>{issued}</{p}:SubscriptionManager>"
-            f"<{p}:Expires>PT1H</{p}:Expires></{p}:SubscribeResponse>",
-            "learn s1",
-        ),
-        rq(carried, f"<{p}:GetStatus/>", "lookup s1"),
-        rq(carried, f"<{p}:Renew/>", "lookup s1"),
-        rs("", f"<{p}:RenewResponse/>"),
-        rs("", fault12("UnableToRenew")),
-        rq(carried, f"<{p}:Unsubscribe/>", "lookup s1", "end "),
-        rs("", ""),
-    ]
-
-
-def pull_point(version):
-    inside = '<axisevt:SubscriptionId xmlns:d="urn:d">297</axisevt:SubscriptionId>'
-    block = '<axisevt:SubscriptionId wsa:IsReferenceParameter="true">297</axisevt:SubscriptionId>'
-    made, reference = {
-        "pull": ("tev:CreatePullPointSubscriptionResponse", "tev:SubscriptionReference"),
-        "notify": ("wsnt:SubscribeResponse", "wsnt:SubscriptionReference"),
-    }[version]
-    return [
-        rs("", f"<{made}><{reference}>{parameters(inside)}</{reference}></{made}>", "learn 297"),
-        rq(block, "<tev:PullMessages/>", "lookup 297"),
-        rs("", "<tev:PullMessagesResponse/>"),
-        rq(block, "<wsnt:Renew/>", "lookup 297"),
-        rs("", fault12("ResourceUnknown"), "end "),
-        rq(block, "<wsnt:Unsubscribe/>", "lookup 297", "end "),
     ]
 
 
@@ -212,29 +113,9 @@ def device(name):
 
 
 CONVERSATIONS = {
-    "ws-coordination, 1.0": coordination("10"),
-    "ws-coordination, 1.1": coordination("11"),
     "ws-context": activity("cx", "cx"),
     "ws-context, ELGA": activity("cx", "elga"),
     "ws-context, a vendor": activity("vendor", "cx"),
-    "ws-eventing, 2004/08": subscription(
-        "evt04",
-        parameters("<evt04:Identifier>s1</evt04:Identifier>", "wsa04"),
-        "<evt04:Identifier>s1</evt04:Identifier>",
-    ),
-    "ws-eventing, 2004/08 with properties": subscription(
-        "evt04",
-        "<wsa04:ReferenceProperties><evt04:Identifier>s1</evt04:Identifier>"
-        "</wsa04:ReferenceProperties>",
-        "<evt04:Identifier>s1</evt04:Identifier>",
-    ),
-    "ws-eventing, CXF": subscription(
-        "evt11",
-        parameters("<cxfevt:SubscriptionID>s1</cxfevt:SubscriptionID>"),
-        "<cxfevt:SubscriptionID>s1</cxfevt:SubscriptionID>",
-    ),
-    "onvif-pullpoint, pulled": pull_point("pull"),
-    "onvif-pullpoint, notified": pull_point("notify"),
     "cxf-multiplex": [
         rs(
             "",
@@ -313,6 +194,15 @@ CONVERSATIONS = {
         rq(session_header("sfp"), "<sfp:query/>", "lookup 00D!AQ"),
         rq(session_header("sfm"), "<sfm:deploy/>", "lookup 00D!AQ"),
         rq(session_header("x"), "<x:op/>"),
+        rq(
+            session_header("sfp"),
+            "<sfp:invalidateSessions><sfp:sessionIds>00D!AR</sfp:sessionIds><sfp:sessionIds>00D!AS"
+            "</sfp:sessionIds></sfp:invalidateSessions>",
+            "lookup 00D!AQ",
+            "end 00D!AR",
+            "end 00D!AS",
+        ),
+        rq(session_header("sfp"), "<sfp:query/>", "lookup 00D!AQ"),
         rq(session_header("sfp"), "<sfp:logout/>", "lookup 00D!AQ", "end "),
         rs("", fault11("sff:INVALID_SESSION_ID"), "end "),
     ],

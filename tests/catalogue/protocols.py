@@ -158,12 +158,49 @@ CONVERSATIONS = {
     "http-cookie, Spyne": cookie("session-id"),
     "http-cookie, path": [
         rs("", "", "learn A1", set_cookie=[b"JSESSIONID=A1"]),
-        rq("", "", "lookup A1", target=b"/shop;jsessionid=A1/cart?wsdl"),
+        rq("", "", "lookup A1", "lookup A1", target=b"/shop;jsessionid=A1/cart?wsdl"),
+    ],
+    "http-cookie, sent on": [
+        rq("", "<x:op/>", target=b"/shop"),
+        rs("", "", "learn A1", location=[b"http://node-1:8080/shop;jsessionid=A1?wsdl#top"]),
+        rq("", "<x:op/>", "lookup A1", "lookup A1", target=b"/shop;jsessionid=A1"),
+    ],
+    "http-cookie, GlassFish": [
+        rs("", "", "learn A1", set_cookie=[b"JSESSIONID=A1"]),
+        rq("", "", "lookup A1:i1", "lookup A1", target=b"/shop;jsessionid=A1:i1;jreplica=i2"),
+        rq("", "", "lookup A1", cookie=[b"JSESSIONID=A1"]),
+    ],
+    "http-cookie, GlassFish sends on": [
+        rs("", "", "learn A1", location=[b"/shop;jsessionid=A1:i1"]),
+        rq("", "", "lookup A1:i1", "lookup A1", target=b"/shop;jsessionid=A1:i1"),
+        rq("", "", "lookup A1:i2", "lookup A1", target=b"/shop;jsessionid=A1:i2"),
+    ],
+    "http-cookie, Tomcat after a failover": [
+        rs("", "", "learn A1.n1", set_cookie=[b"JSESSIONID=A1.n1"]),
+        rq("", "", "lookup A1.n1", cookie=[b"JSESSIONID=A1.n1"]),
+        rs("", "", "learn A1.n2", set_cookie=[b"JSESSIONID=A1.n2"]),
+        rq("", "", "lookup A1.n2", cookie=[b"JSESSIONID=A1.n2"]),
+    ],
+    "http-cookie, ASP.NET without cookies": [
+        rq("", "<x:op/>", target=b"/shop/cart.asmx"),
+        rs("", "", "learn lit3", location=[b"/shop/(S(lit3))/cart.asmx"]),
+        rq("", "<x:op/>", "lookup lit3", target=b"/shop/(S(lit3))/cart.asmx"),
+        rq("", "<x:op/>", "lookup lit3", target=b"/shop/(X(1)A(w9)S(lit3)F(7f))/cart.asmx?WSDL"),
+        rq("", "<x:op/>", "lookup lit3", target=b"/shop/%28S%28lit3%29%29/cart.asmx"),
+        rq("", "<x:op/>", target=b"/shop/(a)/(S)/S(b)/cart.asmx?q=/(S(c))/"),
+    ],
+    "weblogic-http": [
+        rs("", "", "learn B1", set_cookie=[b"JSESSIONID=B1!-31!78!1308677666322; path=/"]),
+        rq("", "", "lookup B1", cookie=[b"JSESSIONID=B1!-31!78!1308677666322"]),
+        rq("", "", "lookup B1", target=b"/shop;jsessionid=B1!78"),
+    ],
+    "weblogic-http, sent on": [
+        rs("", "", "learn B1", location=[b"http://node-1:7001/shop;jsessionid=B1!-31!78"]),
+        rq("", "", "lookup B1", target=b"/shop;jsessionid=B1!78!12"),
     ],
     "glassfish-route": [
         rs("", "", "learn i1", set_cookie=[b"JROUTE=i1"]),
         rq("", "", "lookup i1", cookie=[b"JROUTE=i1"]),
-        rq("", "", "lookup i1", target=b"/a;jroute=i1"),
     ],
     "xmla": [
         rq('<xa:BeginSession mustUnderstand="1"/>', "<xa:Discover/>"),

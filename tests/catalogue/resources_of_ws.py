@@ -185,6 +185,28 @@ CONVERSATIONS = {
             target=b"/onvif/PullSubManager?Idx=7",
         ),
     ],
+    "onvif-pullpoint, reference parameters of a name of its own": [
+        subscribed(
+            "onvif:CreatePullPointSubscriptionResponse",
+            "onvif:SubscriptionReference",
+            address("http://192.0.2.8/onvif/events", "<x:Handle>h-7</x:Handle>")
+            + "</onvif:SubscriptionReference><nt:TerminationTime>2999-01-01T00:00:00Z"
+            "</nt:TerminationTime><onvif:SubscriptionReference>",
+            "learn {urn:example:shop}Handle=h-7",
+            "expires 2999-01-01T00:00:00Z",
+        ),
+        rq(
+            '<x:Handle wa:IsReferenceParameter="1">h-7</x:Handle>',
+            "<onvif:PullMessages/>",
+            "lookup {urn:example:shop}Handle=h-7",
+        ),
+        rq(
+            "<x:Handle>h-7</x:Handle>",
+            "<nt:Unsubscribe/>",
+            "lookup {urn:example:shop}Handle=h-7",
+            "end ",
+        ),
+    ],
     "onvif-pullpoint, a path": [
         subscribed(
             "nt:SubscribeResponse",
@@ -217,6 +239,23 @@ CONVERSATIONS = {
             action=f"{TRANSFER}/Delete",
         ),
         rs("", fault12("UnknownResource"), "end "),
+    ],
+    "ws-transfer, properties": [
+        rs(
+            "",
+            "<xfer:ResourceCreated><wa04:Address>http://node-1/r</wa04:Address>"
+            "<wa04:ReferenceProperties><x:id>r1</x:id></wa04:ReferenceProperties>"
+            "</xfer:ResourceCreated>",
+            "learn {urn:example:shop}id=r1",
+        ),
+        rq(
+            "<x:id>r1</x:id>",
+            "",
+            "lookup /r",
+            "lookup {urn:example:shop}id=r1",
+            target=b"/r",
+            action=f"{TRANSFER}/Get",
+        ),
     ],
     "ws-transfer, a path": [
         rs(

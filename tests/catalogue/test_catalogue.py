@@ -15,6 +15,8 @@ import pytest
 from conversations import CONVERSATIONS, envelope
 from lxml import etree
 
+from soapgate.core.locations import SoapPath
+from soapgate.core.matching import first_test
 from soapgate.core.plan import HttpFacts, Plan
 from soapgate.core.profiles import DEFAULT, KEYS, catalogue
 from soapgate.core.scanner import ScanLimits, Scanner
@@ -133,6 +135,17 @@ def test_the_default_set_wants_no_body_of_an_unknown_operation():
     plan = Plan([catalogue()[name] for name in DEFAULT])
     assert not plan.request.wants_body("{urn:example:shop}GetPrice", "urn:example:GetPrice")
     assert not plan.response.wants_body("{urn:example:shop}GetPriceResponse", "")
+
+
+def test_the_default_set_names_every_header_block_that_it_looks_into():
+    blocks = [
+        first_test(place)
+        for name in DEFAULT
+        for place in (*catalogue()[name].lookup, *catalogue()[name].bind, *catalogue()[name].end)
+        if isinstance(place, SoapPath) and place.part == "Header"
+    ]
+    assert blocks
+    assert all(test.clark_names for test in blocks)
 
 
 def test_the_default_set_finds_nothing_in_a_message_of_no_protocol():

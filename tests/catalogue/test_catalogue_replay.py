@@ -231,3 +231,51 @@ def test_the_common_address_of_a_service_is_no_id_even_if_a_reference_says_it() 
         backend.heard()
         backend.says(wire(rs("", made)))
     assert names == {"b1", "b2"}
+
+
+@pytest.mark.parametrize(
+    ("target", "location"),
+    [(b"/a;jsessionid=S7", b"/a/;jsessionid=S7"), (b"/(S(S7))/a", b"/(S(S7))/login?back=a")],
+)
+def test_an_id_that_a_client_made_up_is_not_learnt_from_where_it_is_sent_on_to(
+    target: bytes, location: bytes
+) -> None:
+    stage = Stage({"http-cookie": TABLES["http-cookie"]})
+    names = []
+    for _ in range(4):
+        stage.talk.client.says(wire(rq("", "<x:op/>", target=target)))
+        backend = stage.talk.asked()
+        names.append(backend.name)
+        backend.heard()
+        backend.says(wire(rs("", "", location=[location])))
+        stage.talk.client.heard()
+    assert {*names} == {"b1", "b2"}
+    assert stage.talk.affinity.events["learned"] == 0
+
+
+def test_the_server_behind_an_id_may_change_and_the_session_is_one() -> None:
+    stage = Stage({"http-cookie": TABLES["http-cookie"]})
+    stage.play(CONVERSATIONS["http-cookie, Tomcat after a failover"])
+    events = stage.talk.affinity.events
+    assert (events["learned"], events["aliased"]) == (1, 1)
+
+
+@pytest.mark.parametrize("version", ["2004/08", "CXF"])
+def test_a_subscription_is_known_until_it_expires_and_a_renewal_says_so_anew(version: str) -> None:
+    talk = Stage({"ws-eventing": TABLES["ws-eventing"]}).talk
+    subscribe, subscribed, status, _, renew, *_ = CONVERSATIONS[f"ws-eventing, {version}"]
+
+    def served(asked: Any, answered: bytes = wire(rs("", "<x:ok/>"))) -> str:
+        talk.client = talk.connect()
+        talk.serve(wire(asked), answered)
+        return talk.last.reason
+
+    body = subscribed[2].replace("PT1H", "PT2M")
+    served(subscribe, wire(rs("", body)))
+    talk.reactor.advance(119.0)
+    body = body.replace("SubscribeResponse", "RenewResponse").replace("PT2M", "PT5M")
+    assert served(renew, wire(rs("", body))) == "bound"
+    talk.reactor.advance(299.0)
+    assert served(status) == "bound"
+    talk.reactor.advance(2.0)
+    assert served(status) == "unknown"

@@ -7,9 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soapgate.core.carriers import (
+    IN_URL,
     MAX_PAIRS,
     SetCookie,
+    cookieless,
     cookies,
+    names_in_url,
+    of_address,
+    path_of,
     path_params,
     query,
     set_cookies,
@@ -232,6 +237,96 @@ def test_whatever_a_target_holds_it_is_written_once_and_for_all(raw):
     written = target(b"/" + raw)
     assert written.isascii()
     assert target(written.encode()) == written
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        (b"/app/(S(lit3py55))/a.asmx", [("S", "lit3py55")]),
+        (b"/(S(a))/a.asmx?WSDL", [("S", "a")]),
+        (b"/(X(1)S(a)A(b)F(c))/a.asmx", [("X", "1"), ("S", "a"), ("A", "b"), ("F", "c")]),
+        (b"/app/%28S%28a%29%29/a.asmx", [("S", "a")]),
+        (b"/app/(S(a))", [("S", "a")]),
+        (b"http://h:1/app/(S(a))/a.asmx", [("S", "a")]),
+        (b"/(S(a))/(S(b))/a.asmx", [("S", "b")]),
+        (b"/(S())/a.asmx", [("S", "")]),
+        (b"/(S(a)/a.asmx", []),
+        (b"/(S(a/b))/a.asmx", []),
+        (b"/(s(a))/a.asmx", []),
+        (b"/(S)/a.asmx", []),
+        (b"/(a)/a.asmx", []),
+        (b"/S(a)/a.asmx", []),
+        (b"/x(S(a))/a.asmx", []),
+        (b"/(S(a))x/a.asmx", []),
+        (b"/a.asmx?next=/(S(a))/", []),
+        (b"", []),
+    ],
+)
+def test_what_asp_net_writes_into_a_path_is_read_in_its_last_segment(target, found):
+    assert list(cookieless(target)) == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "address", "value"),
+    [
+        ("param", "jsessionid", "http://h:1/a;jsessionid=7?x=1#f", "7"),
+        ("param", "jsessionid", "/a;jsessionid=7#f", "7"),
+        ("param", "jsessionid", "a;jsessionid=%37/b", "7"),
+        ("param", "jsessionid", "/a;jsessionid=;jsessionid=7", "7"),
+        ("param", "jsessionid", "/a;JSESSIONID=7", ""),
+        ("param", "jsessionid", "/a?b=;jsessionid=7", ""),
+        ("query", "Idx", "http://h/p?a=1&Idx=7#f", "7"),
+        ("query", "Idx", "/p#?Idx=7", ""),
+        ("cookieless", "S", "https://h/app/(A(1)S(7))/x", "7"),
+        ("cookieless", "S", "/app/(A(1))/x", ""),
+        ("param", "a", "", ""),
+    ],
+)
+def test_a_url_is_read_as_the_target_it_leads_to(kind, name, address, value):
+    assert of_address(IN_URL[kind], name, address) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "others"),
+    [
+        ("param", ["a", "A.b", "é"], ["", " a", "a;b", "a=b", "a/b", "a?b", "a#b", "a&b"]),
+        ("query", ["a"], ["", "a&b"]),
+        ("cookieless", ["A", "S"], ["", "s", "SA", "1", "É"]),
+    ],
+)
+def test_what_stands_in_a_url_has_names_of_its_own(kind, names, others):
+    assert all(names_in_url(kind, name) for name in names)
+    assert not any(names_in_url(kind, name) for name in others)
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"/shop", "/shop"),
+        (b"/shop?sid=SECRET", "/shop"),
+        (b"/shop;jsessionid=SECRET", "/shop"),
+        (b"/a;x=SECRET/b?y=SECRET", "/a"),
+        (b"/a%3bjsessionid=SECRET", "/a"),
+        (b"/a%3Bx=SECRET", "/a"),
+        (b"/a%3fsid=SECRET", "/a"),
+        (b"/a#SECRET", "/a"),
+        (b"/a%23SECRET", "/a"),
+        (b"/a%20b", "/a%20b"),
+        (b"/a/(S(SECRET))/b", "/a/"),
+        (b"/a/(X(1)S(SECRET))/b", "/a/"),
+        (b"/a/%28S%28SECRET%29%29/b", "/a/"),
+        (b"/a/(%53(SECRET))/b", "/a/"),
+        (b"/a(b)/c", "/a(b)/c"),
+        (b"/a;\nSECRET", "/a"),
+        (b"http://user:SECRET@host/shop?SECRET", "/shop"),
+        (b"http://user:SECRET@host", "/"),
+        (b"*", "*"),
+        (b"", ""),
+    ],
+    ids=ascii,
+)
+def test_a_path_ends_before_anything_that_may_carry_an_id(target, path):
+    assert path_of(target) == path
 
 
 def test_parameters_beyond_the_bound_are_not_read():

@@ -236,15 +236,17 @@ def test_an_envelope_is_needed_where_a_location_is_in_it(table, request_needs, r
 def test_every_carrier_of_a_request_is_read():
     watch = plan(
         p={
-            "lookup": ["cookie:S", "http:X-S", "param:s", "query:s"],
+            "lookup": ["cookie:S", "http:X-S", "param:s", "query:s", "cookieless:S"],
             "bind": ["client:address", "client:certificate", "client:connection"],
         }
     ).request
     found = watch.http(
-        facts(b"/a;s=3/b?s=4", "5", "6", "7", cookie=[b"a=b; S=1; S=1b"], x_s=[b" 2 ", b"2b"])
+        facts(
+            b"/a;s=3/(S(5))/b?s=4", "6", "7", "8", cookie=[b"a=b; S=1; S=1b"], x_s=[b" 2 ", b"2b"]
+        )
     )
-    assert [one.id for one in found] == ["1", "1b", "2", "2b", "3", "4", "5", "6", "7"]
-    assert [one.use for one in found] == ["lookup"] * 6 + ["bind"] * 3
+    assert [one.id for one in found] == ["1", "1b", "2", "2b", "3", "4", "5", "6", "7", "8"]
+    assert [one.use for one in found] == ["lookup"] * 7 + ["bind"] * 3
 
 
 def test_what_is_not_there_is_not_found():
@@ -304,6 +306,16 @@ def test_a_set_cookie_teaches_or_ends(fields, found):
 
 def test_a_header_field_of_a_response_teaches():
     assert brief(plan(p=COOKIE).response.http(facts(x_s=[b"1"]))) == [("p", "learn", "1")]
+
+
+def test_a_location_teaches_what_stands_in_its_url():
+    learn = ["http:Location | param:s", "http:Content-Location | cookieless:S"]
+    watch = plan(p={"lookup": ["param:s"], "learn": learn}).response
+    fields = {"location": [b"http://b1/a;s=1?s=2"], "content_location": [b"/(S(3))/a"]}
+    assert watch.may_look_at(facts(**fields).fields)
+    assert brief(watch.http(facts(**fields))) == [("p", "learn", "1"), ("p", "learn", "3")]
+    assert watch.http(facts(location=[b"/a"])) == []
+    assert watch.unreadable == 0
 
 
 def test_a_deleted_cookie_tells_the_location_it_was_learnt_from():

@@ -242,6 +242,32 @@ def test_a_block_of_any_name_that_the_request_had_is_issued_by_no_response(how):
     assert [one.id for one in issued] == ["{urn:x}Id=7"]
 
 
+@pytest.mark.parametrize(
+    ("target", "location"),
+    [
+        (b"/a;s=7", b"http://b1/a/;s=7"),
+        (b"/a/(S(7))/b", b"/a/(S(7))/c"),
+        (b"/a?s=7", b"/b?s=7"),
+    ],
+)
+def test_an_id_that_a_client_is_sent_on_with_is_issued_only_if_it_did_not_come_with_it(
+    target, location
+):
+    kinds = ["param:s", "cookieless:S", "query:s"]
+    learn = [f"http:Location | {kind} | lower" for kind in kinds]
+    made = plan(p={"lookup": kinds, "learn": learn})
+    learned = made.response.http(HttpFacts(b"", {b"location": [location]}))
+    assert [one.id for one in learned] == ["7"]
+    assert made.issued(learned, made.request.http(HttpFacts(b"/a", {}))) == learned
+    assert made.issued(learned, made.request.http(HttpFacts(target, {}))) == []
+
+
+def test_a_cookie_is_issued_again_by_a_profile_that_learns_from_no_url():
+    made = plan(p={"lookup": ["param:s", "cookie:s"], "learn": ["cookie:s"]})
+    learned = made.response.http(HttpFacts(b"", {b"set-cookie": [b"s=7"]}))
+    assert made.issued(learned, made.request.http(HttpFacts(b"/a;s=7", {}))) == learned
+
+
 def test_a_block_of_a_known_name_is_issued_by_a_response_that_repeats_it():
     made = plan(p={"lookup": ["Header/x:i"], "learn": ["Body/x:r/x:i"]})
     header, body = envelope("<x:i>7</x:i>", "<x:r><x:i>7</x:i></x:r>")

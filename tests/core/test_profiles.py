@@ -75,6 +75,7 @@ def test_a_profiles_own_prefix_overrides_the_configurations():
         ({"lookup": ["Header/a", "Header/"]}, ["key 'lookup[1]'", "'Header/'", "character 7"]),
         ({"learn": ["Header/no:a"]}, ["key 'learn[0]'", "prefix 'no' is not defined"]),
         ({"learn": ["query:a"]}, ["key 'learn[0]'", "'query:a'", "cookie: and http: only"]),
+        ({"learn": ["param:a | lower"]}, ["key 'learn[0]'", "http:Location | param:a | lower"]),
         ({"learn": ["client:address"]}, ["key 'learn[0]'", "cookie: and http: only"]),
         ({"lookup": ["action:urn:a"]}, ["key 'lookup[0]'", "only under 'end'"]),
         ({"bind": ["fault:A"]}, ["key 'bind[0]'", "only under 'end'"]),

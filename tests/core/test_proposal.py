@@ -94,6 +94,22 @@ def test_cookies_and_fields_are_written_too():
     assert said.toml == '[profile.session]\nlookup = ["cookie:SID"]\nlearn  = ["cookie:SID"]\n'
 
 
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        (f"/cart;jsessionid={ID}?wsdl", "param:jsessionid"),
+        (f"/(S({ID}))/cart.asmx", "cookieless:S"),
+    ],
+)
+def test_an_id_in_the_url_that_a_client_is_sent_on_to_is_written_by_its_place_in_it(url, place):
+    sent_on = response(location=f"http://10.1.1.7:8080{url}")
+    use = request(target=url.encode())
+    said = proposed(request(target=b"/cart"), sent_on, use, use)
+    assert f'lookup = ["{place}"]' in said.toml
+    assert f'learn  = ["http:location | {place}"]' in said.toml
+    assert said.found_in == (1, 2)
+
+
 def test_a_place_in_the_body_is_written_for_requests_only_if_there_is_no_other():
     body = f"<c:x><c:sid>{ID}</c:sid></c:x>"
     assert "Body/c:x" not in proposed(LOGIN, request(f'<c:S id="{ID}"/>', body)).toml

@@ -39,7 +39,7 @@ def found_again(message, location, prefixes):
 RICH = request(
     f'<c:S id="1" c:q="2"><c:T> 3 </c:T><plain>4</plain></c:S><a:To xmlns:a="{WSA10}">5</a:To>',
     "<c:do><x:deep xmlns:x='urn:x'><c:leaf>6</c:leaf></x:deep></c:do><c:second>7</c:second>",
-    target=b"/cart;p=8?q=9",
+    target=b"/cart;p=8/(S(14))/x?q=9",
     cookie='a=10; b="11"',
     x_token="12",
     host="13",
@@ -53,7 +53,8 @@ def test_each_place_of_a_request_has_its_location():
         "cookie:b": ["11"],
         "param:p": ["8"],
         "query:q": ["9"],
-        "url:target": ["/cart;p=8?q=9"],
+        "cookieless:S": ["14"],
+        "url:target": ["/cart;p=8/(S(14))/x?q=9"],
         "http:x-token": ["12"],
         "Header/c:S/@id": ["1"],
         "Header/c:S/@c:q": ["2"],
@@ -81,6 +82,22 @@ def test_an_address_in_a_response_is_told_by_its_target_too():
 def test_a_response_has_cookies_that_it_sets_and_keeps():
     message = response(set_cookie=["a=1; Path=/", "b=; Max-Age=0"], x_session="2", server="3")
     assert places(message) == {"cookie:a": ["1"], "http:x-session": ["2"]}
+
+
+def test_a_response_that_sends_the_client_on_has_what_stands_in_the_url():
+    message = response(
+        location="http://h:1/a;p=1;a b=0/(X(1)S(2))/b?q=3#f", content_location="/a;p=4"
+    )
+    found = {
+        "http:location | param:p": ["1"],
+        "http:location | query:q": ["3"],
+        "http:location | cookieless:X": ["1"],
+        "http:location | cookieless:S": ["2"],
+        "http:content-location | param:p": ["4"],
+    }
+    assert places(message) == found
+    for location, values in found.items():
+        assert found_again(message, location, Prefixes()) == values
 
 
 def test_what_gateways_say_of_a_request_is_no_place_of_an_id():

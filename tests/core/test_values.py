@@ -68,6 +68,12 @@ BASE64 = base64.b64encode(b"\xef\xbb\xbf<c:A xmlns:c='urn:c'><c:B n='i'> 7 </c:B
         ("http://h/", ["target"], ""),
         ("urn:uuid:7", ["target"], ""),
         ("/p", ["target"], ""),
+        ("http://h/p;jsessionid=7:i?x#f", ["param:jsessionid"], "7:i"),
+        ("/p;jsessionid=7:i", ["param:jsessionid", 'before:":"'], "7"),
+        ("/p?Idx=7", ["query:Idx"], "7"),
+        ("/p/(X(1)S(7))/q", ["cookieless:S"], "7"),
+        ("/p", ["param:jsessionid"], ""),
+        ("no URL", ["cookieless:S"], ""),
         ('"P-1"', ["unquote", "before:-", "lower"], "p"),
         (" a ", ["named"], " a "),
     ],
@@ -81,7 +87,13 @@ def test_a_word_makes_of_a_text(text, words, value):
         assert made(text, *words) == value
 
 
-@given(st.text(), st.sampled_from(["lower", "unquote", "before:-", "base64", "xml:a", "target"]))
+WORDS = (
+    *("lower", "unquote", "before:-", "base64", "xml:a", "target"),
+    *("param:a", "query:a", "cookieless:A"),
+)
+
+
+@given(st.text(), st.sampled_from(WORDS))
 def test_whatever_the_text_a_word_gives_a_trimmed_text_or_says_that_it_cannot_read_it(text, word):
     try:
         value = made(text, word)
@@ -90,13 +102,21 @@ def test_whatever_the_text_a_word_gives_a_trimmed_text_or_says_that_it_cannot_re
     assert value == value.strip()
 
 
-@pytest.mark.parametrize("word", ["", "no", "lower:a", "before", "before:", 'before:""', "xml:"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("", "no", "lower:a", "before", "before:", 'before:""', "xml:"),
+        *("param", "param:", "param:a/b", "query:a&b", "cookieless:s", "cookieless:"),
+    ],
+)
 def test_another_word_is_refused_with_those_there_are(word):
     with pytest.raises(LocationError, match="no such word: a value is made of trim, lower"):
         read_transform(word, 0, len(word), {})
 
 
-@pytest.mark.parametrize("word", ["trim", 'before:"-"', "xml:c:A/@b", "base64"])
+@pytest.mark.parametrize(
+    "word", ["trim", 'before:"-"', "xml:c:A/@b", "base64", "param:a", "cookieless:S"]
+)
 def test_a_word_is_printed_as_it_is_written(word):
     assert str(read_transform(word, 0, len(word), NAMESPACES)) == word
 

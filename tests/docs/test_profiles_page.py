@@ -103,7 +103,7 @@ def test_profiles_in_parts_on_the_page_are_understood(page: Callable[[str], Any]
         for kind, text in page("docs/profiles.rst").blocks
         if not kind and re.match(r"(lookup|bind|end) *= ", text)
     ]
-    assert len(parts) == 4
+    assert len(parts) == 5
     for text in parts:
         read_profile("part", {"lookup": ["Header/x:id"], **tomllib.loads(text)}, PREFIXED)
 

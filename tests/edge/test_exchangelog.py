@@ -13,7 +13,7 @@ from soapgate.core.pins import Pin
 from soapgate.core.routing import WORDS, Identity, Route
 from soapgate.core.scanned import Found
 from soapgate.edge import exchangelog
-from soapgate.edge.exchangelog import FIELDS, FLUSH_BYTES, ExchangeLog, ExchangeRecord, path_of
+from soapgate.edge.exchangelog import FIELDS, FLUSH_BYTES, ExchangeLog, ExchangeRecord
 
 NOON = 1_700_000_000.25  # 2023-11-14T22:13:20.250Z
 
@@ -170,31 +170,6 @@ def test_any_octet_of_a_path_is_escaped():
     text = pairs(Written().line(x))
     assert text["path"] == x.target.decode("latin-1")
     assert text["route"] == "pinned"
-
-
-@pytest.mark.parametrize(
-    ("target", "path"),
-    [
-        (b"/shop", "/shop"),
-        (b"/shop?sid=SECRET", "/shop"),
-        (b"/shop;jsessionid=SECRET", "/shop"),
-        (b"/a;x=SECRET/b?y=SECRET", "/a"),
-        (b"/a%3bjsessionid=SECRET", "/a"),
-        (b"/a%3Bx=SECRET", "/a"),
-        (b"/a%3fsid=SECRET", "/a"),
-        (b"/a#SECRET", "/a"),
-        (b"/a%23SECRET", "/a"),
-        (b"/a%20b", "/a%20b"),
-        (b"/a;\nSECRET", "/a"),
-        (b"http://user:SECRET@host/shop?SECRET", "/shop"),
-        (b"http://user:SECRET@host", "/"),
-        (b"*", "*"),
-        (b"", ""),
-    ],
-    ids=ascii,
-)
-def test_a_path_ends_before_anything_that_may_carry_an_id(target: bytes, path: str):
-    assert path_of(target) == path
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
