@@ -56,6 +56,7 @@ class Case:
     profiles: of soapgate: the one that the id needs, that and the default set, or none.
     pins: in the store beforehand; the load then walks over all of them, evenly.
     backends: how many; `connections` of clients, kept alive or one for each request.
+    endless: something in a message is never the same twice; traced: that is its trace context.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Case:
     keep_alive: bool = True
     tls: bool = False
     endless: bool = False
+    traced: bool = False
 
     @property
     def size(self) -> int:
@@ -98,6 +100,8 @@ class Case:
             fields["Cookie"] = f"theme=dark; {COOKIE}={session}; lang=en"
         if self.reply == "echo":
             fields[ECHOED] = session
+        if self.traced:  # https://www.w3.org/TR/trace-context/#traceparent-header
+            fields["traceparent"] = f"00-0af7651916cd43dd{SERIAL}{SERIAL}-b7ad6b71{SERIAL}-01"
         if not self.keep_alive:
             fields["Connection"] = "close"
         return Message(fields, self.envelope(session))
@@ -167,6 +171,16 @@ CASES: dict[str, Case] = {
             in_header(_HALF),
             "learn",
             reply="issue",
+        ),
+        Case("head-same", "one head for all", "0.5 KB", in_header(_HALF), "head"),
+        Case(
+            "head-traced",
+            "a trace context each",
+            "every request has a traceparent of its own",
+            in_header(_HALF),
+            "head",
+            endless=True,
+            traced=True,
         ),
         Case("keep-alive", "kept alive", "0.5 KB", in_header(_HALF), "connection"),
         Case(

@@ -18,7 +18,7 @@ cdef class Known:
 
 cdef class KnownHeads:
     cdef public Py_ssize_t end
-    cdef public object _parse, _entries, _loose
+    cdef public object _parse, _loose, _room
     cdef public dict _known
     cdef Known _latest
     @cython.locals(known=Known, end=Py_ssize_t)

@@ -3,9 +3,10 @@
 The argument that makes it sound: two heads that are equal byte for byte, but for the digits of one
 Content-Length line, are equal in everything that reading them yields, but for that number. So the
 head without those digits is the key, and the digits are put back where they stood. Anything else
-that differs (a cookie, a SOAPAction) is another key. A full table starts afresh: a
-client that varies its heads on purpose wins nothing but the ordinary parse. The heads stay in
-this process's memory only; they may hold credentials, so nothing ever lists them.
+that differs (a cookie, a SOAPAction) is another key; heads that vary in what nobody reads are for
+`soapgate.edge.loose`. The table is bounded: a client that varies its heads on purpose wins nothing
+but the ordinary parse. The heads stay in this process's memory only; they may hold credentials, so
+nothing ever lists them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from soapgate.core.octets import stands
+from soapgate.core.room import Room
 from soapgate.edge.framing import EMPTY, Length
 
-ENTRIES = 1024
+ENTRIES = 4096  # of clients with a cookie each has one: some 3 KB each
 # A head this long is rarely repeated and never cheap to keep.
 ENTRY_BYTES = 4 * 1024
 
@@ -102,9 +104,9 @@ class KnownHeads:
     ) -> None:
         self.end = 0  # of the head that was found last
         self._parse = parse
-        self._entries = entries
         self._loose = loose
         self._known: dict[bytes, Known] = {}  # by the head without digits
+        self._room = Room(entries, self._known.clear)
         self._latest: Known | None = None  # most often the next is like it
 
     def find(self, data: bytes) -> Known | None:
@@ -155,9 +157,8 @@ class KnownHeads:
             wire = raw[:start], raw[stop:]
             begin = head.forward.index(_MARK) + len(_MARK)
             forward = head.forward[:begin], head.forward[begin + len(digits) :]
-        if len(self._known) >= self._entries:
-            self._known.clear()
-        self._known[key] = Known(head, digits, wire, forward)
+        if key in self._known or self._room.takes():
+            self._known[key] = Known(head, digits, wire, forward)
 
 
 def _key(data: bytes, end: int) -> tuple[bytes, int, int]:

@@ -32,12 +32,12 @@ SKELETONS = 256  # heads that others are compared with
 # Fields whose values decide something, or are changed on their way.
 READ = frozenset(
     (
-        *(b"accept", b"accept-encoding", b"connection", b"cookie", b"expect", b"forwarded"),
-        *(b"host", b"keep-alive", b"location", b"set-cookie", b"signature-input", b"soapaction"),
-        *(b"te", b"trailer", b"transfer-encoding", b"upgrade", b"via"),
+        *(b"accept", b"accept-encoding", b"connection", b"cookie", b"expect", b"host"),
+        *(b"keep-alive", b"location", b"set-cookie", b"signature-input", b"soapaction", b"te"),
+        *(b"trailer", b"transfer-encoding", b"upgrade", b"x-forwarded-host", b"x-forwarded-proto"),
     )
 )
-READ_FAMILIES = (b"content-", b"proxy-", b"x-forwarded-", b"x-soapgate-")
+READ_FAMILIES = (b"content-", b"proxy-", b"x-soapgate-")
 
 _LINE = re.compile(rb"([^\s:]+)(:[ \t]*)([\x20-\x7e]*)", re.DOTALL)
 _LENGTH = b"content-length"
