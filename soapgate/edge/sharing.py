@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Collection
 from typing import Any
 
 from twisted.internet import tcp, unix
@@ -65,8 +66,8 @@ class SharedFront(Front):
 
     clients: Clients
 
-    def use(self, times: Any, limits: Any, most: int) -> None:
-        super().use(times, limits, 0)
+    def use(self, times: Any, limits: Any, most: int, reads: Collection[bytes] = ()) -> None:
+        super().use(times, limits, 0, reads)
         self._most = most
 
     def arrived(self, downstream: Downstream) -> bool:
