@@ -8,6 +8,7 @@ cdef class Loose(Known):
     cdef Py_ssize_t _length, _most
     cdef Mould _mould
     cdef list _pieces
+    cdef tuple _values
     @cython.locals(digits=bytes, end=Py_ssize_t, raw=bytes, values=tuple)
     cdef Py_ssize_t fit(self, bytes data) except -1
     @cython.locals(number=Py_ssize_t, parts=list)

@@ -55,7 +55,7 @@ class _Unfit(Exception):
 class Loose(Known):
     """A head with holes, as it came last. `head` is one like it: alike in all that is read."""
 
-    __slots__ = ("_length", "_most", "_mould", "_parse", "_pieces")
+    __slots__ = ("_length", "_most", "_mould", "_parse", "_pieces", "_values")
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class Loose(Known):
         )
         forward = parse(marked).forward
         self._pieces = _pieces(forward, length)
+        self._values: tuple[bytes, ...] = ()
         digits = segments[length].value if length else b""  # type: ignore[union-attr]
         super().__init__(head, digits, (b"", b""), (b"", b""))
         self.as_came = forward + b"\r\n" == marked
@@ -87,6 +88,8 @@ class Loose(Known):
         if end < 0 or end > self._most:
             return 0
         values = self._mould.values()
+        if values == self._values:
+            return end  # as it came last: a reply of the same second
         if self._length:
             digits = values[self._length // 2]
             if len(digits) > DIGITS:
@@ -98,6 +101,7 @@ class Loose(Known):
             self.forward = raw[: end - 2]
         else:
             self.forward = self._filled(values)
+        self._values = values
         return end
 
     def _filled(self, values: tuple[bytes, ...]) -> bytes:
