@@ -22,6 +22,9 @@ from soapgate.core.octets import run, stands, table
 PREFIX_BYTES = 16 * 1024  # a longer prefix makes no mould
 HOLE_BYTES = 64 * 1024  # what is as long fits none
 
+MARK = b"soapgate-hole-%d-"  # what `marked` puts into a hole, by the number of its segment
+MARKED = re.compile(rb"soapgate-hole-(\d+)-")
+
 _NAME = rb"[A-Za-z_][A-Za-z0-9._-]*(?::[A-Za-z_][A-Za-z0-9._-]*)?"
 _START = re.compile(rb"<(%b)((?:\s+%b\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))*)\s*(/?)>" % (_NAME, _NAME))
 _ATTRIBUTE = re.compile(rb"(\s+)(%b)(\s*=\s*)([\"'])(.*?)\4" % _NAME, re.DOTALL)
@@ -167,6 +170,20 @@ def split(
             segments.append(_hole(TEXT, text))
         at += len(text)
     raise Unfit
+
+
+def marked(segments: list[bytes | Hole]) -> bytes:
+    """The message with a mark in every hole. Where a mark comes out of whoever reads it (`MARKED`)
+    is where the value of that hole goes. Raises Unfit for one that has a mark of its own."""
+    parts = []
+    for number, segment in enumerate(segments):
+        if isinstance(segment, bytes):
+            if MARKED.search(segment):
+                raise Unfit
+            parts.append(segment)
+        else:
+            parts.append(MARK % number)
+    return b"".join(parts)
 
 
 def literals(segments: list[bytes | Hole]) -> list[bytes | Hole]:

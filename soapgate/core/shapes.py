@@ -34,7 +34,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from soapgate.core.errors import Failure
-from soapgate.core.markup import PREFIX_BYTES, Hole, Mould, Unfit, literals, split
+from soapgate.core.markup import MARKED, PREFIX_BYTES, Hole, Mould, Unfit, literals, marked, split
 from soapgate.core.octets import stands
 from soapgate.core.room import Room
 from soapgate.core.scanned import Found, Outcome, ScanLimits, Scanned, Use, Watch
@@ -49,15 +49,14 @@ CANDIDATES = 1024  # signatures that are counted meanwhile
 BARREN = 64  # messages in a row that fit no shape, after which shapes are tried
 SELDOM = 8  # only for every so many, until one fits: trying costs as well
 PRICE = 32  # scans that earn the making of one shape
-REMEMBERED = 4096  # ids of one Watch that are not made anew: some 600 bytes each
+REMEMBERED = 4096  # ids of one Watch that are not made anew: some 700 bytes each
 
 _new: Any = tuple.__new__  # a NamedTuple's own constructor is a Python function more
 
 WHOLE = b""  # the look of a shape that has the Body's first child
 
 _VALUES = re.compile(rb"\"[^\"<]*\"|'[^'<]*'|(?<=>)[^<]+")
-_MARK = "soapgate-hole-%d-"
-_MARKED = re.compile(r"soapgate-hole-(\d+)-")
+_MARKED = re.compile(MARKED.pattern.decode())  # in what the scanner says, which is text
 
 
 class _Wanted(Unfit):
@@ -372,12 +371,9 @@ class Shapes:
 
     def _marked(self, segments: list[bytes | Hole], look: bytes, action: str) -> Scanned:
         """What the scanner says of the message with a mark in every hole."""
-        parts = []
-        for number, segment in enumerate(segments):
-            parts.append(segment if isinstance(segment, bytes) else (_MARK % number).encode())
         watched = _Watched(self.watch)
         try:
-            scanned = Scanner(watched, self._limits, action=action).feed(b"".join([*parts, look]))
+            scanned = Scanner(watched, self._limits, action=action).feed(marked(segments) + look)
         except Failure:
             raise Unfit from None
         if watched.wanted and look is not WHOLE:

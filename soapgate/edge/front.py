@@ -15,9 +15,8 @@ from twisted.internet.protocol import Factory
 from soapgate.edge.deadlines import Deadlines
 from soapgate.edge.downstream import Downstream, DownstreamTimes
 from soapgate.edge.http11 import HeadLimits, RequestHead, parse_request_head
-from soapgate.edge.known import KnownHeads
 from soapgate.edge.lines import Doorway
-from soapgate.edge.loose import LooseHeads
+from soapgate.edge.loose import known_heads
 from soapgate.edge.metrics import Metrics
 
 
@@ -63,10 +62,9 @@ class Front(Doorway, Factory):
         self.most = most
         # what was read under other limits is not known under these
 
-        def parse(raw: bytes) -> RequestHead:
-            return parse_request_head(raw, limits)
-
-        self.known = KnownHeads(parse, loose=LooseHeads(parse, reads, limits.bytes))
+        self.known = known_heads(
+            lambda raw: parse_request_head(raw, limits), limits.bytes, reads=reads
+        )
 
     def buildProtocol(self, addr: IAddress | None) -> Downstream:
         """One connection."""

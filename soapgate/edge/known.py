@@ -18,7 +18,7 @@ from soapgate.core.octets import stands
 from soapgate.core.room import Room
 from soapgate.edge.framing import EMPTY, Length
 
-ENTRIES = 4096  # of clients with a cookie each has one: some 3 KB each
+ENTRIES = 4096  # of clients with a cookie each has one: 3.5 KB each
 # A head this long is rarely repeated and never cheap to keep.
 ENTRY_BYTES = 4 * 1024
 

@@ -21,10 +21,10 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any
 
-from soapgate.core.markup import Hole, Mould
+from soapgate.core.markup import MARK, MARKED, Hole, Mould, Unfit, marked
 from soapgate.core.octets import table
 from soapgate.edge.framing import EMPTY, Length
-from soapgate.edge.known import DIGITS, ENTRY_BYTES, AnyHead, Known
+from soapgate.edge.known import DIGITS, ENTRIES, ENTRY_BYTES, AnyHead, Known, KnownHeads
 
 LOOSE = 16  # tried for a head that is not known: kinds of clients, times operations
 SKELETONS = 256  # heads that others are compared with
@@ -43,13 +43,7 @@ _LINE = re.compile(rb"([^\s:]+)(:[ \t]*)([\x20-\x7e]*)", re.DOTALL)
 _LENGTH = b"content-length"
 _VALUE = table(bytes(range(0x20, 0x7F)))
 _NUMBER = table(b"0123456789")
-_MARK = b"soapgate-hole-%d-"
-_MARKED = re.compile(rb"soapgate-hole-(\d+)-")
 _MARKED_LENGTH = b"909090909090909090"  # a length has to be a number
-
-
-class _Unfit(Exception):
-    """There is no loose head of these."""
 
 
 class Loose(Known):
@@ -66,21 +60,21 @@ class Loose(Known):
         most: int,
     ) -> None:
         """`head`: parsed, of the values that `segments` have; `length`: the number of the hole
-        that has the Content-Length, 0 for none; `most`: octets of a head. Raises _Unfit."""
+        that has the Content-Length, 0 for none; `most`: octets of a head. Raises Unfit."""
         self._parse = parse
         self._most = most
         self._length = length
         self._mould = Mould(segments, range(1, len(segments), 2))
-        marked = b"".join(
-            part if isinstance(part, bytes) else _mark(number, length)
-            for number, part in enumerate(segments)
-        )
-        forward = parse(marked).forward
+        holes = list(segments)
+        if length:
+            holes[length] = _MARKED_LENGTH
+        raw = marked(holes)
+        forward = parse(raw).forward
         self._pieces = _pieces(forward, length)
         self._values: tuple[bytes, ...] = ()
         digits = segments[length].value if length else b""  # type: ignore[union-attr]
         super().__init__(head, digits, (b"", b""), (b"", b""))
-        self.as_came = forward + b"\r\n" == marked
+        self.as_came = forward + b"\r\n" == raw
 
     def fit(self, data: bytes) -> int:
         """Where the head ends if `data` begins with one like it, and 0 if it does not."""
@@ -122,18 +116,14 @@ class Loose(Known):
         return head
 
 
-def _mark(number: int, length: int) -> bytes:
-    return _MARKED_LENGTH if number == length else _MARK % number
-
-
 def _pieces(forward: bytes, length: int) -> list[Any]:
     """What stays, and the number of a hole, in turn."""
     if length:
-        forward = forward.replace(_MARKED_LENGTH, _MARK % length)
-    pieces: list[Any] = _MARKED.split(forward)
+        forward = forward.replace(_MARKED_LENGTH, MARK % length)
+    pieces: list[Any] = MARKED.split(forward)
     pieces[1::2] = map(int, pieces[1::2])
     if len(set(pieces[1::2])) < len(pieces[1::2]):
-        raise _Unfit
+        raise Unfit
     return pieces
 
 
@@ -142,12 +132,12 @@ class LooseHeads:
     values decide something beside `READ`; `most`: octets of a head."""
 
     def __init__(
-        self, parse: Callable[[bytes], AnyHead], reads: Collection[bytes] = (), most: int = 0
+        self, parse: Callable[[bytes], AnyHead], most: int, reads: Collection[bytes] = ()
     ) -> None:
         self.end = 0  # of the head that was found last
         self._parse = parse
         self._reads = READ.union(reads)
-        self._most = min(most or ENTRY_BYTES, ENTRY_BYTES)
+        self._most = min(most, ENTRY_BYTES)
         self._loose: list[Loose] = []
         # by what heads have in common: the lines of one, the numbers of those that varied
         self._seen: dict[tuple[bytes, ...], tuple[list[bytes], set[int]]] = {}
@@ -177,7 +167,7 @@ class LooseHeads:
             return  # it measures nothing: a reply to HEAD, a 204, a 304
         try:
             one = Loose(self._parse, head, segments, length, self._most)
-        except _Unfit:
+        except Unfit:
             return
         if one.fit(raw) == len(raw) and one.forward == head.forward:
             del self._loose[LOOSE - 1 :]
@@ -192,6 +182,16 @@ class LooseHeads:
         low = name.lower()
         free = low == _LENGTH or not (low in self._reads or low.startswith(READ_FAMILIES))
         return name + colon if free else line
+
+
+def known_heads(
+    parse: Callable[[bytes], AnyHead],
+    most: int,
+    entries: int = ENTRIES,
+    reads: Collection[bytes] = (),
+) -> KnownHeads:
+    """A memory of heads of at most `most` octets, as they came and loose ones."""
+    return KnownHeads(parse, entries, LooseHeads(parse, most, reads))
 
 
 def _holes(lines: list[bytes], varied: Collection[int]) -> tuple[list[bytes | Hole], int]:

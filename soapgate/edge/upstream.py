@@ -29,11 +29,11 @@ from soapgate.edge.deadlines import NEVER, Deadlines
 from soapgate.edge.endpoints import backend_endpoint
 from soapgate.edge.flow import Flow, Outlet, Whole
 from soapgate.edge.framing import Length, body_reader
-from soapgate.edge.http11 import HeadLimits, ResponseHead, find_head, parse_response_head
+from soapgate.edge.http11 import HeadLimits, find_head, parse_response_head
 from soapgate.edge.kept import Kept
 from soapgate.edge.known import KnownHeads
 from soapgate.edge.lines import UpstreamLine
-from soapgate.edge.loose import LooseHeads
+from soapgate.edge.loose import known_heads
 from soapgate.edge.metrics import Metrics
 from soapgate.edge.steps import Steps
 
@@ -305,12 +305,10 @@ class Dialer(Kept):
         self.limits = limits
         # what was read under other limits is not known under these
 
-        def parse(raw: bytes) -> ResponseHead:
-            return parse_response_head(raw, b"POST", limits)
-
-        # of a reply's fields profiles ask whether they are there: see `soapgate.edge.desk.silent`
-        loose = LooseHeads(parse, most=limits.bytes)
-        self.known: KnownHeads = KnownHeads(parse, RESPONSE_HEADS, loose)
+        # (of a reply's fields profiles ask whether they are there: `soapgate.edge.desk.silent`)
+        self.known: KnownHeads = known_heads(
+            lambda raw: parse_response_head(raw, b"POST", limits), limits.bytes, RESPONSE_HEADS
+        )
         endpoint = backend_endpoint(self._reactor, self.member.backend, times.connect)
         self._secure = tls is not None
         self._endpoint = wrapClientTLS(tls, endpoint) if self._secure else endpoint

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soapgate.core.markup import HOLE_BYTES, PREFIX_BYTES, Hole, Mould, Unfit, literals, split
+from soapgate.core.markup import (
+    HOLE_BYTES,
+    MARKED,
+    PREFIX_BYTES,
+    Hole,
+    Mould,
+    Unfit,
+    literals,
+    marked,
+    split,
+)
 
 MESSAGE = (
     b'<?xml version="1.0"?>\n<e:Envelope xmlns:e="urn:e">\n <e:Header>'
@@ -151,3 +161,17 @@ def test_a_mould_takes_the_values_that_its_expression_takes(given: list[bytes]) 
     matched = expression(MESSAGE).match(data)
     expected = None if matched is None else (matched.end(), list(matched.groups()))
     assert fitted(MANY, data) == expected
+
+
+def test_a_mark_stands_in_every_hole_and_nothing_else_is_changed() -> None:
+    segments, end = split(MESSAGE, ())
+    parts = MARKED.split(marked(segments))
+    assert [int(number) for number in parts[1::2]] == list(range(1, len(segments), 2))
+    before = [value for pair in zip(parts[::2], values(segments), strict=False) for value in pair]
+    assert b"".join([*before, parts[-1]]) == MESSAGE[:end]
+
+
+def test_a_message_that_has_a_mark_of_its_own_is_not_marked() -> None:
+    segments, _ = split(MESSAGE.replace(b"urn:x", b"soapgate-hole-1-"), {"To"})
+    with pytest.raises(Unfit):
+        marked(segments)
