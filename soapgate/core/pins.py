@@ -160,4 +160,9 @@ class Lifetime:
         """Whether a use at `now` is worth writing down: an eighth of `idle` has passed since
         the last one that was, so a busy session costs eight writes an idle time, not one a
         request, and lives at most an eighth shorter than it might."""
-        return now - pin.used >= self.idle / 8
+        return now - pin.used >= self.noted
+
+    @property
+    def noted(self) -> float:
+        """Seconds between two uses that are written down."""
+        return self.idle / 8

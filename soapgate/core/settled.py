@@ -114,8 +114,7 @@ class Settled:
         self._keys = keys
         self._names = names
         self._scope = names.scope
-        # until then a use need not be noted (`Lifetime.stale`)
-        self._recent = lifetime.idle / 8
+        self._recent = lifetime.noted
         self._max_age = lifetime.max_age
 
     def session(self, found: Sequence[Found]) -> Session | None:

@@ -233,6 +233,18 @@ class LmdbStore:
                     raise
                 self._recover(error)
 
+    def _put(self, txn: _Writing, key: bytes, value: bytes, *, overwrite: bool = True) -> bool:
+        """Write a pin, and that it was written; False if there is one that is not to be."""
+        done = txn.put(key, value, overwrite=overwrite, db=self._pins)
+        if done:
+            self._marks.set(key, txn.id())
+        return done
+
+    def _delete(self, txn: _Writing, key: bytes) -> bool:
+        """Remove a pin, and say so; False if there was none."""
+        self._marks.set(key, txn.id())
+        return txn.delete(key, db=self._pins)
+
     def _recover(self, error: lmdb.Error) -> None:
         """Do what lets the transaction be tried again, or raise StoreError."""
         if isinstance(error, lmdb.MapFullError | lmdb.MapResizedError):
@@ -272,8 +284,7 @@ class LmdbStore:
 
     def _bind(self, txn: _Writing, key: bytes, pin: Pin) -> Pin:
         value = self._labels.encode(txn, pin)
-        self._marks.set(key, txn.id())
-        if not txn.put(key, value, overwrite=False, db=self._pins):
+        if not self._put(txn, key, value, overwrite=False):
             return self._labels.decode_in(txn, txn.get(key, b"", db=self._pins))
         if self._room:
             self._room -= 1
@@ -309,8 +320,7 @@ class LmdbStore:
         with txn.cursor(self._order) as cursor:
             while number and cursor.first():
                 key = ordered_key(cursor.key())
-                self._marks.set(key, txn.id())
-                txn.delete(key, db=self._pins)
+                self._delete(txn, key)
                 cursor.delete()
                 self.evicted += 1
                 number -= 1
@@ -322,8 +332,7 @@ class LmdbStore:
         value = txn.get(key, db=self._pins)
         if value is None or not self._labels.decode_in(txn, value).same(old):
             return False
-        self._marks.set(key, txn.id())
-        txn.put(key, self._labels.encode(txn, new), db=self._pins)
+        self._put(txn, key, self._labels.encode(txn, new))
         self._reorder(txn, key, value, new.used)
         return True
 
@@ -333,8 +342,7 @@ class LmdbStore:
     def _touch(self, txn: _Writing, key: bytes, used: float) -> None:
         value = txn.get(key, db=self._pins)
         if value is not None:
-            self._marks.set(key, txn.id())
-            txn.put(key, with_used(value, used), db=self._pins)
+            self._put(txn, key, with_used(value, used))
             self._reorder(txn, key, value, used)
 
     def _reorder(self, txn: _Writing, key: bytes, value: bytes, used: float) -> None:
@@ -348,9 +356,8 @@ class LmdbStore:
         value = txn.get(key, db=self._pins)
         if value is None or (old is not None and not self._labels.decode_in(txn, value).same(old)):
             return False
-        self._marks.set(key, txn.id())
         txn.delete(order(used_of(value), key), db=self._order)
-        return txn.delete(key, db=self._pins)
+        return self._delete(txn, key)
 
     async def scan(
         self, cursor: bytes | None, limit: int

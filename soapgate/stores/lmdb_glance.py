@@ -16,7 +16,7 @@ from soapgate.core.pins import Pin
 from soapgate.core.room import Room
 from soapgate.stores.lmdb_marks import Marks
 
-REMEMBERED = 4096  # pins that need not be read anew: some 400 bytes each
+REMEMBERED = 4096  # pins that need not be read anew: some 300 bytes each
 
 
 class _Seen:
